@@ -1,0 +1,123 @@
+"""Files that appear under their final name only when they are whole."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import socket
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from configs.errors import UserError, from_os_error
+
+TEMPORARY = ".partial"
+
+
+class HashingFile(io.RawIOBase):
+    """A binary file for writing that knows the SHA-256 and size of what went through it."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw = raw
+        self._sha256 = hashlib.sha256()
+        self._bytes = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._sha256.update(data)
+        written = self._raw.write(data)
+        self._bytes += written
+        return written
+
+    def tell(self) -> int:
+        return self._bytes
+
+    def flush(self) -> None:
+        # io calls this again when the object is collected, after the file beneath is closed.
+        if not self._raw.closed:
+            self._raw.flush()
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Size and digest of what was written so far."""
+        return {"bytes": self._bytes, "sha256": self._sha256.hexdigest()}
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[HashingFile]:
+    """Write `path` as a whole or not at all: temporary name of this attempt, fsync, rename.
+
+    Raises:
+        UserError: if the disk is full, the place is not writable, and the like; nothing is left behind.
+    """
+    temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.{uuid.uuid4().hex[:8]}{TEMPORARY}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "wb", buffering=1 << 20) as raw:
+            writer = HashingFile(raw)
+            yield writer
+            raw.flush()
+            os.fsync(raw.fileno())
+        os.replace(temporary, path)
+        sync_directory(path.parent)
+    except BaseException as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            # The temporary name means nothing to the reader of the message.
+            where = path if error.filename in (None, str(temporary)) else error.filename
+            mendable = from_os_error(OSError(error.errno, error.strerror, str(where)))
+            if mendable is not None:
+                raise mendable from error
+        raise
+
+
+def sync_directory(directory: Path) -> None:
+    """Make a rename in `directory` last through a power cut."""
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def canonical_json(value: Any) -> bytes:
+    """The one way JSON is written where bytes matter: sorted keys, UTF-8, a newline at the end."""
+    return (json.dumps(value, ensure_ascii=False, sort_keys=True, indent=1, allow_nan=False) + "\n").encode()
+
+
+def write_json(path: Path, value: Any) -> dict[str, Any]:
+    """Write `value` atomically as canonical JSON; gives size and digest."""
+    with atomic_file(path) as out:
+        out.write(canonical_json(value))
+    return out.record
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file of ours.
+
+    Raises:
+        UserError: if it is damaged.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise UserError(f"{path}: damaged, not JSON; remove its directory and run again") from None
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def remove_leftovers(directory: Path) -> None:
+    """Remove temporary files that a killed attempt left."""
+    for leftover in directory.rglob(f".*{TEMPORARY}"):
+        leftover.unlink(missing_ok=True)

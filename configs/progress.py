@@ -1,0 +1,87 @@
+"""Progress of long work: a bar on a terminal, a line now and then in a log file."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
+
+_LINE_EVERY_S = 15.0
+
+_log = logging.getLogger("tsugiki.progress")
+
+
+class Progress:
+    """Shows how far one piece of work is, how fast it goes, and when it will end.
+
+    Args:
+        title: what is being done, two or three words.
+        total: how much there is of `unit`; 0 where nobody knows.
+        unit: "MB" counts bytes and shows megabytes; anything else is shown as it is.
+    """
+
+    def __init__(self, title: str, total: float, unit: str) -> None:
+        self._title, self._unit = title, unit
+        self._scale = 1e-6 if unit == "MB" else 1.0
+        self._total = total * self._scale
+        self._done = 0.0
+        self._started = self._last_line = time.monotonic()
+        self._note = ""
+        self._bar: RichProgress | None = None
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Progress:
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+            from rich.progress import Progress as RichProgress
+
+            self._bar = RichProgress(
+                TextColumn("{task.description:<22}"),
+                BarColumn(bar_width=28),
+                TextColumn("{task.percentage:>3.0f} %  {task.fields[rate]}"),
+                TimeRemainingColumn(compact=True),
+                TextColumn("{task.fields[note]}"),
+                console=Console(stderr=True),
+            )
+            self._bar.start()
+            self._task = self._bar.add_task(self._title, total=self._total or None, rate="", note="")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+        elif kind is None:
+            _log.info("%s", self._line(finished=True))
+
+    def advance(self, amount: float, note: str = "") -> None:
+        """Count `amount` more as done; `note` is shown beside, e.g. the loss."""
+        self._done += amount * self._scale
+        self._note = note or self._note
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=self._done, rate=self._rate(), note=self._note)
+        elif time.monotonic() - self._last_line >= _LINE_EVERY_S:
+            self._last_line = time.monotonic()
+            _log.info("%s", self._line(finished=False))
+
+    def _rate(self) -> str:
+        seconds = max(time.monotonic() - self._started, 1e-3)
+        return f"{self._done / seconds:,.1f} {self._unit}/s"
+
+    def _line(self, *, finished: bool) -> str:
+        seconds = time.monotonic() - self._started
+        parts = [f"{self._title:<22}", f"{self._done:,.0f}/{self._total:,.0f} {self._unit}", self._rate()]
+        if finished:
+            parts.append(f"{seconds:.1f} s")
+        elif self._done and self._total:
+            left = seconds * (self._total - self._done) / self._done
+            parts.append(f"ends in {left / 60:.0f} min" if left > 90 else f"ends in {left:.0f} s")
+        return "  ".join([*parts, self._note] if self._note else parts)

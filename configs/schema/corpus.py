@@ -1,0 +1,112 @@
+"""The `corpus` section: what is read and what becomes of it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from configs.schema.section import Section, operational, rule
+
+Format = Literal["auto", "txt", "html", "jsonl", "parquet"]
+
+
+class Source(Section):
+    """One source of documents: files, or a dataset that the `datasets` library loads."""
+
+    path: str | None = None
+    """File, folder (read to the bottom) or glob."""
+    dataset: str | None = None
+    """Name or folder for `datasets.load_dataset`."""
+    dataset_config: str | None = None
+    """The dataset's configuration, where it has several."""
+    split: str = "train"
+    """Split of the dataset."""
+    format: Format = "auto"
+    """Format of the files; auto goes by the ending."""
+    text_key: str = "text"
+    """Field of a record that holds the text."""
+    meta_keys: tuple[str, ...] = ()
+    """Further fields of a record that are kept in the column meta, masked like the text."""
+    language: str = Field(pattern=r"^[a-z]{2,3}$")
+    """Language of the source (ISO 639), e.g. ja; rules and evaluation go by it."""
+    license: str = ""
+    """Licence of the texts, carried to the model card."""
+
+    @rule("path")
+    def one_origin(self) -> str | None:
+        if (self.path is None) == (self.dataset is None):
+            return "give either path or dataset"
+        return None
+
+
+class Normalise(Section):
+    """Changes that make equal text equal bytes; which steps run, and in what order, is the preset's to say."""
+
+    keep: str = "①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳…‥～：；！？（）"
+    """Characters that the compatibility normalisation (NFKC) leaves as they are."""
+
+
+class Mask(Section):
+    """Personal data, before anything is written."""
+
+    email: Literal["mask", "leave"] = "mask"
+    """E-mail addresses."""
+    phone: Literal["mask", "leave"] = "mask"
+    """Phone numbers, Japanese and international forms."""
+
+
+class RepeatedLines(Section):
+    """Lines that many documents of a source share: letterheads, form footers, signatures."""
+
+    min_documents: int = Field(default=5, ge=2)
+    """A line that stands in at least so many documents goes from all of them."""
+    min_characters: int = Field(default=8, ge=1)
+    """Shorter lines are never counted."""
+
+
+class Dedup(Section):
+    """Which documents are copies of others."""
+
+    threshold: float = Field(default=0.8, gt=0, le=1)
+    """Jaccard similarity of character 5-grams from which on a document is a near-duplicate."""
+    bands: int = Field(default=32, ge=1, le=256)
+    """Bands of the signature; more find more distant pairs."""
+    rows: int = Field(default=8, ge=1, le=64)
+    """Values per band."""
+    lines: RepeatedLines | None = RepeatedLines()
+    """Repeated lines; null keeps them."""
+
+
+class HeldOut(Section):
+    """Documents that are never trained on and measure the result."""
+
+    share: float = Field(default=0.01, ge=0, lt=1)
+    """Share of each source's documents (clusters of duplicates go together)."""
+    max_documents: int = Field(default=2_000, ge=0)
+    """At most so many per source."""
+
+
+class Limits(Section):
+    """What is too large to be a document."""
+
+    document_bytes: int = Field(default=50_000_000, ge=1)
+    """A larger file or record is quarantined."""
+    task_bytes: int = Field(default=256_000_000, ge=1_000)
+    """Work is cut into tasks, and output into shards, of about this much input."""
+
+
+class Corpus(Section):
+    """From sources to clean, deduplicated shards."""
+
+    sources: dict[str, Source] = Field(min_length=1)
+    """The sources by name, preferred ones first: of two duplicates the earlier source's stays."""
+    preset: str = "inhouse"
+    """Normalisation steps and rules: a name in configs/presets, or the path of a YAML file."""
+    normalise: Normalise = Normalise()
+    mask: Mask = Mask()
+    dedup: Dedup = Dedup()
+    held_out: HeldOut = HeldOut()
+    limits: Limits = Limits()
+    workers: int = operational(0, ge=0)
+    """Processes; 0 takes one per CPU that the allocation gives."""

@@ -1,0 +1,136 @@
+"""The `pretrain` section: the base model, the mixture, the optimizer, the engine."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from configs.schema.section import Section, operational, rule
+
+
+class Stage(Section):
+    """A stretch of training with its own mixture."""
+
+    tokens: int = Field(ge=1)
+    """Tokens of the stage; rounded up to whole optimizer steps."""
+    mixture: dict[str, float] = Field(min_length=1)
+    """Weight of each source, by tokens; weights need not add up to 1."""
+    train: Literal["all", "new_rows"] = "all"
+    """What changes: every weight, or only the embedding rows of new tokens."""
+
+    @rule("mixture")
+    def positive_weights(self) -> str | None:
+        wrong = [name for name, weight in self.mixture.items() if not 0 < weight < float("inf")]
+        return f"weights must be positive numbers, which {', '.join(wrong)} is not" if wrong else None
+
+
+class Optim(Section):
+    """AdamW and its schedule."""
+
+    lr: float = Field(default=2.5e-5, gt=0)
+    """Peak learning rate."""
+    new_rows_lr: float = Field(default=1.0, gt=0)
+    """Learning rate of the new tokens' embedding rows, as a multiple of lr."""
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    """Way from the peak down to min_lr."""
+    min_lr: float = Field(default=0.1, ge=0, le=1)
+    """Last learning rate, as a share of lr."""
+    warmup_tokens: int = Field(default=0, ge=0)
+    """Tokens over which the rate rises linearly from 0."""
+    betas: tuple[float, float] = (0.9, 0.95)
+    """Decay of Adam's first and second moment."""
+    eps: float = Field(default=1e-8, gt=0)
+    """Added to the root of the second moment."""
+    weight_decay: float = Field(default=0.1, ge=0)
+    """Decoupled decay; norms, biases and embeddings have none."""
+    clip_norm: float = Field(default=1.0, gt=0)
+    """Gradients with a larger global norm are scaled down to it."""
+
+
+class Parallel(Section):
+    """How the processes share the model and the data."""
+
+    processes: int = Field(default=1, ge=1)
+    """Processes on each node; `tsugiki run` starts them itself."""
+    tensor: int = Field(default=1, ge=1)
+    """Tensor parallelism (Megatron)."""
+    pipeline: int = Field(default=1, ge=1)
+    """Pipeline stages (Megatron)."""
+    zero: Literal["0", "1", "2", "3"] = "1"
+    """ZeRO stage (DeepSpeed)."""
+
+
+class Checkpoint(Section):
+    """When the state is saved."""
+
+    every_steps: int = operational(500, ge=1)
+    """Optimizer steps between two checkpoints; one is always written at the end."""
+    keep_last: int = operational(2, ge=1)
+    """Older checkpoints are removed."""
+
+
+class Evaluate(Section):
+    """Held-out measurements."""
+
+    every_steps: int = Field(default=500, ge=1)
+    """Optimizer steps between two measurements; the first is before any step, the last at the end."""
+    max_documents: int = Field(default=500, ge=1)
+    """Held-out documents per source that are measured, the first by id."""
+
+
+class Guards(Section):
+    """When a step is not taken."""
+
+    max_grad_norm: float = Field(default=1e4, gt=0)
+    """A step whose gradient norm is larger, or not a number, is skipped and recorded."""
+    max_skipped: int = Field(default=10, ge=0)
+    """More skipped steps than this stop the run."""
+
+
+class Pretrain(Section):
+    """Continued pretraining of the base model."""
+
+    base: str
+    """Folder or hub name of the HF checkpoint to continue from."""
+    end_of_document: str | None = None
+    """Token that ends each document; none takes the tokenizer's eos."""
+    seq_len: int = Field(default=4096, ge=8)
+    """Tokens of a packed sequence."""
+    micro_batch: int = Field(default=1, ge=1)
+    """Sequences of one forward pass on one rank."""
+    batch_tokens: int = Field(default=4_194_304, ge=1)
+    """Tokens per optimizer step, over all ranks."""
+    stages: dict[str, Stage] = Field(min_length=1)
+    """The stages by name, in order; only the last may grow later."""
+    optim: Optim = Optim()
+    engine: Literal["single", "deepspeed", "megatron"] = "single"
+    """single: plain torch; deepspeed: ZeRO; megatron: tensor and pipeline parallelism."""
+    parallel: Parallel = Parallel()
+    checkpoint: Checkpoint = Checkpoint()
+    evaluate: Evaluate = Evaluate()
+    guards: Guards = Guards()
+
+    @property
+    def batch_sequences(self) -> int:
+        """Sequences per optimizer step."""
+        return self.batch_tokens // self.seq_len
+
+    @rule("batch_tokens")
+    def whole_sequences(self) -> str | None:
+        if self.batch_tokens % self.seq_len:
+            return f"must be a multiple of seq_len ({self.seq_len}), got {self.batch_tokens}"
+        if self.batch_sequences % self.micro_batch:
+            return f"its {self.batch_sequences} sequences must be a multiple of micro_batch ({self.micro_batch})"
+        return None
+
+    @rule("parallel")
+    def layout_fits_engine(self) -> str | None:
+        sharded = self.parallel.tensor * self.parallel.pipeline
+        if self.engine == "single" and (self.parallel.processes > 1 or sharded > 1):
+            return "the engine 'single' is one process; choose deepspeed or megatron"
+        if self.engine == "deepspeed" and sharded > 1:
+            return "tensor and pipeline parallelism need the engine 'megatron'"
+        if self.parallel.processes % sharded and self.engine == "megatron":
+            return f"processes ({self.parallel.processes}) must be a multiple of tensor x pipeline ({sharded})"
+        return None

@@ -1,0 +1,50 @@
+"""The whole run file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from configs.schema.corpus import Corpus
+from configs.schema.export import Export
+from configs.schema.pretrain import Pretrain
+from configs.schema.section import Section, rule
+from configs.schema.slurm import Slurm
+from configs.schema.tokenizer import Tokenizer
+
+
+class RunSection(Section):
+    """Name, place and seed of a run."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
+    """Short name; becomes part of job names and of the model card."""
+    dir: Path
+    """Directory that holds everything the run writes."""
+    seed: int = Field(ge=0, lt=2**63)
+    """Everything random derives from this number."""
+
+
+class Run(Section):
+    """One run: from raw text and a base model to a checked Hugging Face folder."""
+
+    run: RunSection
+    corpus: Corpus
+    tokenizer: Tokenizer = Tokenizer()
+    pretrain: Pretrain
+    export: Export = Export()
+    slurm: Slurm = Slurm()
+
+    @property
+    def tokenizer_base(self) -> str:
+        """Folder or hub name of the tokenizer that is extended."""
+        return self.tokenizer.base or self.pretrain.base
+
+    @rule("pretrain.stages")
+    def mixtures_name_sources(self) -> str | None:
+        known = set(self.corpus.sources)
+        for name, stage in self.pretrain.stages.items():
+            strangers = sorted(set(stage.mixture) - known)
+            if strangers:
+                return f"stage {name!r} mixes {', '.join(strangers)}, which corpus.sources lacks"
+        return None

@@ -1,0 +1,24 @@
+"""The `slurm` section."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from configs.schema.section import Section
+
+
+class Slurm(Section):
+    """What the batch scripts ask the cluster for."""
+
+    partition: str | None = None
+    """Partition (queue); none takes the site's default."""
+    account: str | None = None
+    """Account that is charged."""
+    nodes: int = Field(default=1, ge=1)
+    """Nodes of the training job; the other stages run on one."""
+    gpus_per_node: int = Field(default=0, ge=0)
+    """GPUs of each node; 0 asks for none."""
+    cpus_per_task: int = Field(default=2, ge=1)
+    """CPU cores of each process."""
+    time: str = Field(default="24:00:00", pattern=r"^(\d+-)?\d{1,3}:\d{2}:\d{2}$")
+    """Time limit of one job, as [days-]hours:minutes:seconds."""

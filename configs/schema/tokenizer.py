@@ -1,0 +1,38 @@
+"""The `tokenizer` section: how many tokens are added, and how they begin."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from configs.schema.section import Section, operational
+
+
+class Init(Section):
+    """First values of the new embedding rows."""
+
+    method: Literal["mean"] = "mean"
+    """mean: of the rows of the old tokens that used to spell the new one."""
+    norm: float = Field(default=1.0, gt=0)
+    """Norm of a new row, as a multiple of the median norm of the old rows."""
+    pad_to_multiple: int = Field(default=1, ge=1)
+    """Rows are padded with zeros up to a multiple of this, for tensor parallelism."""
+
+
+class Tokenizer(Section):
+    """Extension of the base's tokenizer by frequent units of the corpus."""
+
+    base: str | None = None
+    """Folder or hub name of the tokenizer; none takes pretrain.base."""
+    add: int = Field(default=0, ge=0, le=1_000_000)
+    """New tokens; 0 keeps the base tokenizer."""
+    languages: tuple[str, ...] = ("ja",)
+    """Sources in these languages are learned from."""
+    min_count: int = Field(default=5, ge=1)
+    """A token must occur at least so often in the text it is learned from."""
+    sample_bytes: int = Field(default=10_000_000_000, ge=1)
+    """Text to learn from; a larger corpus is sampled by document id."""
+    init: Init = Init()
+    workers: int = operational(0, ge=0)
+    """Processes; 0 takes one per CPU that the allocation gives."""

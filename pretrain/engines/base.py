@@ -1,0 +1,118 @@
+"""The protocol behind which the training frameworks stay.
+
+Only files in this folder import DeepSpeed or megatron-core. An engine holds the model, its optimizer and this
+rank's share of both; the loop, the data order, the schedule and the checkpoint format are the same for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import torch
+
+from configs.schema.pretrain import Optim, Parallel
+from pretrain.checkpoint.boxes import Box
+from pretrain.micro_batch import MicroBatch
+
+Kind = Literal["master", "exp_avg", "exp_avg_sq"]
+"""fp32 weights, and Adam's first and second moment."""
+
+Group = Literal["matrices", "vectors", "embeddings", "new_rows"]
+"""Parameters by treatment. matrices: two-dimensional weights, decayed. vectors: norms and biases, no decay.
+embeddings: input and output embedding, no decay. new_rows: the rows of new tokens in them, no decay."""
+
+
+@dataclass(frozen=True)
+class EngineSpec:
+    """What an engine is built from."""
+
+    hf_dir: Path
+    """HF folder: its config names the architecture; weights come through `load_state`."""
+    vocab_rows: int
+    """Rows of the embeddings: the extended tokenizer's, padding included."""
+    first_new_row: int
+    """Rows from here on belong to new tokens (or padding)."""
+    train: Literal["all", "new_rows"]
+    """What this stage changes; new_rows leaves every other number bitwise as it is."""
+    optim: Optim
+    parallel: Parallel
+
+
+@dataclass(frozen=True)
+class StepSums:
+    """What one optimizer step did; equal on every rank."""
+
+    nll: float
+    """Sum over labelled tokens of the negative log-likelihood, in nats, over all ranks."""
+    tokens: int
+    """Labelled tokens over all ranks."""
+    grad_norm: float
+    """Global L2 norm of the gradient of the mean loss, before clipping."""
+    skipped: bool
+    """True if the norm was above the limit or not a number, and nothing was changed."""
+
+
+@dataclass(frozen=True)
+class StatePart:
+    """A piece of the state that this rank owns."""
+
+    name: str
+    """HF name of the tensor, e.g. model.layers.0.self_attn.q_proj.weight."""
+    shape: tuple[int, ...]
+    """Shape of the whole HF tensor."""
+    box: Box
+    """Which part of it this is."""
+    kind: Kind
+    tensor: torch.Tensor
+    """float32 values of the box, in the box's shape."""
+
+
+class StateReader(Protocol):
+    """Gives any box of the state, whoever wrote it."""
+
+    @property
+    def has_moments(self) -> bool:
+        """Whether there are Adam moments to read; without, they start at zero."""
+        ...
+
+    def read(self, name: str, box: Box, kind: Kind) -> torch.Tensor:
+        """float32 values in the box's shape."""
+        ...
+
+
+class Engine(Protocol):
+    """A model in training on this rank."""
+
+    @property
+    def data_rank(self) -> tuple[int, int]:
+        """(rank, size) among the ranks that get different data."""
+        ...
+
+    def train_step(
+        self, micro_batches: Sequence[MicroBatch], lr_by_group: Mapping[Group, float], skip_if_norm_above: float
+    ) -> StepSums:
+        """One optimizer step on this rank's micro-batches; every rank brings equally many.
+
+        Labelled tokens are counted over all ranks before the first forward pass and every token weighs the same,
+        so that neither the number of ranks nor the size of a micro-batch changes a number.
+        """
+        ...
+
+    def eval_sums(self, micro_batches: Sequence[MicroBatch]) -> dict[int, tuple[float, int]]:
+        """By source: sum of negative log-likelihood (nats) and labelled tokens, over all ranks; no gradients."""
+        ...
+
+    def local_state(self) -> Iterator[StatePart]:
+        """What this rank owns; over all ranks every number occurs exactly once. Local, never collective."""
+        ...
+
+    def load_state(self, reader: StateReader, step: int) -> None:
+        """Take weights and moments; `step` is Adam's step count (0: moments start afresh)."""
+        ...
+
+    def close(self) -> None:
+        """Free what the framework holds."""
+        ...

@@ -1,0 +1,116 @@
+"""The Hugging Face model as the plain-torch and the DeepSpeed engine train it.
+
+Shapes: T positions of a micro-batch, H hidden, V vocabulary rows.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F  # noqa: N812  # torch's own customary name
+from torch import nn
+from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
+
+from configs.errors import UserError
+from pretrain import attention
+from pretrain.engines.base import Group
+from pretrain.micro_batch import NO_LABEL, MicroBatch
+
+SUPPORTED = ("llama",)
+"""Values of `model_type` whose attention is known to go through transformers' AttentionInterface."""
+
+
+def read_config(hf_dir: Path, vocab_rows: int | None = None) -> PretrainedConfig:
+    """The architecture of an HF folder, with as many embedding rows as asked.
+
+    Raises:
+        UserError: if the folder has no config, or its architecture is not supported.
+    """
+    if not (hf_dir / "config.json").exists():
+        raise UserError(f"{hf_dir}: has no config.json, so it is no Hugging Face model folder")
+    config: PretrainedConfig = AutoConfig.from_pretrained(hf_dir, trust_remote_code=False)
+    if config.model_type not in SUPPORTED:
+        raise UserError(
+            f"{hf_dir}: architecture {config.model_type!r} is not supported; supported: {', '.join(SUPPORTED)}"
+        )
+    if vocab_rows is not None:
+        config.vocab_size = vocab_rows
+    return config
+
+
+def empty_model(config: PretrainedConfig) -> PreTrainedModel:
+    """The model in float32 with packed attention and weights that are not yet anything."""
+    from transformers.initialization import no_init_weights
+
+    with no_init_weights():
+        model: PreTrainedModel = AutoModelForCausalLM.from_config(
+            config, attn_implementation=attention.register(), dtype=torch.float32
+        )
+    model.config.use_cache = False
+    model.tie_weights()
+    return model
+
+
+class PackedLoss(nn.Module):
+    """From a micro-batch to the loss of each position: what data-parallel wrappers wrap."""
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(
+        self,
+        tokens_T: torch.Tensor,
+        labels_T: torch.Tensor,
+        positions_T: torch.Tensor,
+        document_bounds: list[int],
+    ) -> torch.Tensor:
+        """Negative log-likelihood of each position's label.
+
+        Returns:
+            Shape (T,), float32, nats; 0 where there is no label.
+        """
+        hidden_TH = self.model.base_model(
+            input_ids=tokens_T[None],
+            position_ids=positions_T[None],
+            use_cache=False,
+            document_bounds=document_bounds,
+        ).last_hidden_state[0]
+        labelled = labels_T != NO_LABEL
+        # Logits are the largest tensor by far; padding and document ends need none.
+        logits = self.model.get_output_embeddings()(hidden_TH[labelled]).float()
+        nll = F.cross_entropy(logits, labels_T[labelled], reduction="none")
+        return torch.zeros(labels_T.shape, dtype=torch.float32, device=nll.device).masked_scatter(labelled, nll)
+
+
+def losses(module: nn.Module, batch: MicroBatch) -> torch.Tensor:
+    """Run `module` (a PackedLoss, or a wrapper of one) on a micro-batch; shape (T,), nats."""
+    out: torch.Tensor = module(batch.tokens_T, batch.labels_T, batch.positions_T, batch.cu_seqlens.tolist())
+    return out
+
+
+def by_source(nll_T: torch.Tensor, batch: MicroBatch, totals: dict[int, tuple[float, int]]) -> None:
+    """Add a micro-batch's sums to `totals`, by source."""
+    for source in batch.source_T.unique().tolist():
+        here = (batch.source_T == source) & (batch.labels_T != NO_LABEL)
+        nll, tokens = totals.get(source, (0.0, 0))
+        totals[source] = (nll + float(nll_T[here].double().sum()), tokens + int(here.sum()))
+
+
+def named_parameters(model: PreTrainedModel) -> dict[str, nn.Parameter]:
+    """Trainable tensors by HF name; a tied output embedding is the input embedding and occurs once."""
+    return dict(model.named_parameters(remove_duplicate=True))
+
+
+def embedding_names(model: PreTrainedModel) -> frozenset[str]:
+    """HF names of the input and output embedding."""
+    ends = {id(model.get_input_embeddings().weight), id(model.get_output_embeddings().weight)}
+    return frozenset(name for name, parameter in model.named_parameters() if id(parameter) in ends)
+
+
+def group_of(name: str, parameter: torch.Tensor, embeddings: frozenset[str]) -> Group:
+    """Treatment of a parameter; new rows are part of the embeddings and told apart by the engine."""
+    if name in embeddings:
+        return "embeddings"
+    return "matrices" if parameter.ndim >= 2 else "vectors"

@@ -1,0 +1,118 @@
+"""Plain torch on one process: the engine that says what the right numbers are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+import torch
+
+from pretrain.checkpoint.boxes import Box
+from pretrain.engines import hf_model
+from pretrain.engines.base import EngineSpec, Group, Kind, StatePart, StateReader, StepSums
+from pretrain.engines.new_rows import NewRows
+from pretrain.micro_batch import MicroBatch
+
+_MOMENTS: tuple[Kind, ...] = ("exp_avg", "exp_avg_sq")
+
+
+class SingleEngine:
+    """An HF model and torch's AdamW."""
+
+    def __init__(self, spec: EngineSpec) -> None:
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        config = hf_model.read_config(spec.hf_dir, spec.vocab_rows)
+        model = hf_model.empty_model(config)
+        self._module = hf_model.PackedLoss(model).to(self._device)
+        self._parameters = hf_model.named_parameters(model)
+        embeddings = hf_model.embedding_names(model)
+        self._new_rows = NewRows(
+            [self._parameters[name][spec.first_new_row :] for name in self._parameters if name in embeddings]
+        )
+        self._frozen_rows: list[tuple[torch.nn.Parameter, int]] = []
+        if spec.train == "new_rows":
+            self._freeze_all_but_new_rows(embeddings, spec.first_new_row)
+        self._clip_norm = spec.optim.clip_norm
+        self._optimizer = self._adamw(spec, embeddings)
+
+    def _freeze_all_but_new_rows(self, embeddings: frozenset[str], first_new_row: int) -> None:
+        for name, parameter in self._parameters.items():
+            parameter.requires_grad_(name in embeddings)
+            if name in embeddings:
+                self._frozen_rows.append((parameter, first_new_row))
+
+    def _adamw(self, spec: EngineSpec, embeddings: frozenset[str]) -> torch.optim.AdamW:
+        members: dict[Group, list[torch.nn.Parameter]] = {"matrices": [], "vectors": [], "embeddings": []}
+        for name, parameter in self._parameters.items():
+            if parameter.requires_grad:
+                members[hf_model.group_of(name, parameter, embeddings)].append(parameter)
+        groups = [
+            {"params": parameters, "name": name, "weight_decay": spec.optim.weight_decay if name == "matrices" else 0.0}
+            for name, parameters in members.items()
+            if parameters
+        ]
+        return torch.optim.AdamW(groups, lr=0.0, betas=spec.optim.betas, eps=spec.optim.eps)
+
+    @property
+    def data_rank(self) -> tuple[int, int]:
+        return (0, 1)
+
+    def train_step(
+        self, micro_batches: Sequence[MicroBatch], lr_by_group: Mapping[Group, float], skip_if_norm_above: float
+    ) -> StepSums:
+        tokens = sum(batch.labelled for batch in micro_batches)
+        nll = torch.zeros((), dtype=torch.float64, device=self._device)
+        self._module.train()
+        self._optimizer.zero_grad(set_to_none=True)
+        for batch in micro_batches:
+            total = hf_model.losses(self._module, batch.to(self._device)).sum()
+            (total / max(tokens, 1)).backward()
+            nll += total.detach()
+        for parameter, first_new_row in self._frozen_rows:
+            if parameter.grad is not None:
+                parameter.grad[:first_new_row] = 0
+        trained = [parameter for parameter in self._parameters.values() if parameter.grad is not None]
+        norm = float(torch.nn.utils.clip_grad_norm_(trained, self._clip_norm))
+        if not math.isfinite(norm) or norm > skip_if_norm_above:
+            return StepSums(float(nll), tokens, norm, skipped=True)
+        for group in self._optimizer.param_groups:
+            group["lr"] = lr_by_group[group["name"]]
+        with self._new_rows.scaled(lr_by_group["new_rows"], lr_by_group["embeddings"]):
+            self._optimizer.step()
+        return StepSums(float(nll), tokens, norm, skipped=False)
+
+    def eval_sums(self, micro_batches: Sequence[MicroBatch]) -> dict[int, tuple[float, int]]:
+        totals: dict[int, tuple[float, int]] = {}
+        self._module.eval()
+        with torch.no_grad():
+            for batch in micro_batches:
+                on_device = batch.to(self._device)
+                hf_model.by_source(hf_model.losses(self._module, on_device), on_device, totals)
+        return totals
+
+    def local_state(self) -> Iterator[StatePart]:
+        for name, parameter in self._parameters.items():
+            shape = tuple(parameter.shape)
+            whole = Box.whole(shape)
+            yield StatePart(name, shape, whole, "master", parameter.detach())
+            moments = self._optimizer.state.get(parameter, {})
+            for kind in _MOMENTS:
+                if kind in moments:
+                    yield StatePart(name, shape, whole, kind, moments[kind])
+
+    @torch.no_grad()
+    def load_state(self, reader: StateReader, step: int) -> None:
+        for name, parameter in self._parameters.items():
+            whole = Box.whole(parameter.shape)
+            parameter.copy_(reader.read(name, whole, "master"))
+            if reader.has_moments and parameter.requires_grad:
+                state = {kind: reader.read(name, whole, kind).to(self._device) for kind in _MOMENTS}
+                self._optimizer.state[parameter] = {"step": torch.tensor(float(step)), **state}
+
+    def close(self) -> None:
+        self._optimizer.state.clear()
+
+
+def build(spec: EngineSpec) -> SingleEngine:
+    """The engine on this process; needs no process group."""
+    return SingleEngine(spec)
