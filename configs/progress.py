@@ -72,13 +72,20 @@ class Progress:
             self._last_line = time.monotonic()
             _log.info("%s", self._line(finished=False))
 
+    def _amount(self, amount: float) -> str:
+        return f"{amount:,.1f}" if self._unit == "MB" and self._total < 100 else f"{amount:,.0f}"
+
     def _rate(self) -> str:
         seconds = max(time.monotonic() - self._started, 1e-3)
         return f"{self._done / seconds:,.1f} {self._unit}/s"
 
     def _line(self, *, finished: bool) -> str:
         seconds = time.monotonic() - self._started
-        parts = [f"{self._title:<22}", f"{self._done:,.0f}/{self._total:,.0f} {self._unit}", self._rate()]
+        parts = [
+            f"{self._title:<22}",
+            f"{self._amount(self._done)}/{self._amount(self._total)} {self._unit}",
+            self._rate(),
+        ]
         if finished:
             parts.append(f"{seconds:.1f} s")
         elif self._done and self._total:

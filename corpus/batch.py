@@ -1,0 +1,110 @@
+"""The unit of work: an Arrow RecordBatch of documents."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+
+Batch: TypeAlias = pa.RecordBatch
+"""Columns as in SCHEMA; steps take one and give one."""
+
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),  # 24 hex digits of the SHA-256 of source, path and position: the same in every run
+        ("text", pa.large_string()),
+        ("source", pa.string()),
+        ("path", pa.string()),
+        ("position", pa.int64()),  # where in the file: byte offset, record or row number; 0 for a whole file
+        ("url", pa.string()),
+        ("license", pa.string()),
+        ("language", pa.string()),
+        ("encoding", pa.string()),
+        ("meta", pa.string()),  # JSON of the fields named in meta_keys
+    ]
+)
+
+BATCH_DOCUMENTS = 1024
+BATCH_BYTES = 8_000_000
+
+
+def document_id(source: str, path: str, position: int) -> str:
+    """A document's name for ever: depends on where it stands and on nothing else.
+
+    >>> document_id("manuals", "pump.txt", 0)
+    '1c4afaa4d5b22bb6ebb8c0a1'
+    """
+    return hashlib.sha256(f"{source}\0{path}\0{position}".encode()).hexdigest()[:24]
+
+
+class BatchBuilder:
+    """Collects documents of one file until there are enough for a batch."""
+
+    def __init__(self, source: str, path: str, license_: str, language: str) -> None:
+        self._source, self._path, self._license, self._language = source, path, license_, language
+        self._rows: list[tuple[str, int, str | None, str, str | None]] = []
+        self._bytes = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether a batch should be taken now."""
+        return len(self._rows) >= BATCH_DOCUMENTS or self._bytes >= BATCH_BYTES
+
+    def add(self, text: str, position: int, encoding: str, *, url: str | None = None, meta: str | None = None) -> None:
+        """Add a document that stands at `position` of the file."""
+        self._rows.append((text, position, url, encoding, meta))
+        self._bytes += len(text) * 3
+
+    def take(self) -> Batch | None:
+        """The documents since the last call as a batch, if there are any."""
+        if not self._rows:
+            return None
+        text, position, url, encoding, meta = zip(*self._rows, strict=True)
+        count = len(self._rows)
+        ids = [document_id(self._source, self._path, where) for where in position]
+        columns: list[Sequence[Any]] = [
+            ids,
+            text,
+            [self._source] * count,
+            [self._path] * count,
+            position,
+            url,
+            [self._license] * count,
+            [self._language] * count,
+            encoding,
+            meta,
+        ]
+        arrays = [pa.array(column, type=field.type) for column, field in zip(columns, SCHEMA, strict=True)]
+        self._rows, self._bytes = [], 0
+        batch: Batch = pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
+        return batch
+
+
+def with_text(batch: Batch, texts: Sequence[str]) -> Batch:
+    """The same documents with other texts."""
+    return with_column(batch, "text", pa.array(texts, type=pa.large_string()))
+
+
+def with_column(batch: Batch, name: str, column: pa.Array) -> Batch:
+    """The same documents with one column replaced."""
+    changed: Batch = batch.set_column(batch.schema.get_field_index(name), batch.schema.field(name), column)
+    return changed
+
+
+def utf8_of(
+    column: pa.LargeStringArray,
+) -> tuple[np.ndarray[Any, np.dtype[np.int64]], np.ndarray[Any, np.dtype[np.uint8]]]:
+    """Offsets (int64, N + 1) and bytes of a text column, as views of Arrow's own buffers: what kernels read.
+
+    Raises:
+        ValueError: if a text is null; documents always have one.
+    """
+    if column.null_count:
+        raise ValueError("a document without text")
+    _, offsets, data = column.buffers()
+    offsets_N1 = np.frombuffer(offsets, np.int64)[column.offset : column.offset + len(column) + 1]
+    utf8 = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
+    return offsets_N1, utf8

@@ -1,0 +1,132 @@
+"""The corpus stage: phases of tasks, then the audit and the manifest."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from configs.artifact import Artifact, Builder
+from configs.atomic_file import canonical_json
+from configs.changes import inputs_file
+from configs.schema.preset import load_preset
+from configs.schema.run import Run
+from corpus.cut import Shard, cut
+from corpus.decide_task import DecideArgument, decide_all
+from corpus.measure_task import MeasureArgument, measure_shard
+from corpus.rules import check_preset
+from corpus.stage import corpus_plan
+from corpus.tally import Tally
+from corpus.tasks import run_phase
+from corpus.write_task import WriteArgument, count_shard_lines, write_shard
+
+_log = logging.getLogger(__name__)
+
+QUARANTINE = "quarantine.jsonl"
+
+
+def build_corpus(run: Run) -> Artifact:
+    """Make the corpus, or do what is missing of it.
+
+    Raises:
+        UserError: if a source or the preset is missing, the directory is another run file's, the disk is full, or
+            no document stays.
+    """
+    preset = load_preset(run.corpus.preset)
+    check_preset(preset, run.corpus.preset)
+    plan = corpus_plan(run)
+    builder = plan.build()
+    if builder.complete is not None:
+        _log.info("%s is complete", plan.dir)
+        return builder.complete
+    settings = run.corpus
+    shards = cut(settings.sources, plan.raw, settings.limits.task_bytes)
+    sizes = {shard.key: shard.bytes for shard in shards}
+    measured = run_phase(
+        builder,
+        "measure",
+        measure_shard,
+        {shard.key: (MeasureArgument(shard, settings, preset), sizes[shard.key]) for shard in shards},
+        settings.workers,
+    )
+    keys = tuple(sizes)
+    decide = DecideArgument(keys, settings, run.run.seed)
+    run_phase(builder, "decide", decide_all, {"all": (decide, sum(sizes.values()))}, workers=1)
+    writes = _write_arguments(shards, run)
+    run_phase(builder, "lines", count_shard_lines, writes, settings.workers)
+    written = run_phase(builder, "write", write_shard, writes, settings.workers)
+    return _finish(builder, shards, measured, written)
+
+
+def _write_arguments(shards: Sequence[Shard], run: Run) -> dict[str, tuple[WriteArgument, int]]:
+    of_source: dict[str, list[str]] = defaultdict(list)
+    for shard in shards:
+        of_source[shard.pieces[0].source].append(shard.key)
+    lines = run.corpus.dedup.lines
+    return {
+        shard.key: (WriteArgument(shard.key, tuple(of_source[shard.pieces[0].source]), lines), shard.bytes)
+        for shard in shards
+    }
+
+
+def _finish(
+    builder: Builder, shards: Sequence[Shard], measured: Mapping[str, Any], written: Mapping[str, Any]
+) -> Artifact:
+    tally = Tally()
+    for result in measured.values():
+        tally.merge(Tally.from_json(result["tally"]))
+    for result in written.values():
+        tally.merge(Tally.from_json(result))
+    with builder.file(QUARANTINE) as out:
+        for unreadable in tally.quarantine:
+            out.write((json.dumps(vars(unreadable), ensure_ascii=False) + "\n").encode())
+    pieces: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for shard in shards:
+        pieces[shard.pieces[0].source] += measured[shard.key]["pieces"]
+    for source, found in pieces.items():
+        with builder.file(inputs_file(source)) as out:
+            for piece in found:
+                out.write((json.dumps(piece, ensure_ascii=False) + "\n").encode())
+    counts = counts_of(tally)
+    with builder.file("audit.json") as out:
+        out.write(canonical_json(counts))
+    artifact = builder.finish(counts)
+    kept = sum(source["documents"] for source in counts["kept"].values())
+    _log.info("%d documents in, %d kept; %s", counts["documents_in"], kept, artifact.dir)
+    return artifact
+
+
+def counts_of(tally: Tally) -> dict[str, Any]:
+    """The tally as the funnel it is: documents in = kept + dropped by reason."""
+    counts = tally.counts
+    by_prefix: dict[str, dict[str, int]] = defaultdict(dict)
+    for name, count in sorted(counts.items()):
+        prefix, _, rest = name.partition(".")
+        by_prefix[prefix][rest] = count
+    dropped = dict(by_prefix["dropped"])
+    if tally.quarantine:
+        dropped["quarantined"] = len(tally.quarantine)
+    reasons: dict[str, int] = defaultdict(int)
+    for unreadable in tally.quarantine:
+        reasons[unreadable.reason] += 1
+    return {
+        "documents_in": counts["documents_read"] + len(tally.quarantine),
+        "kept": _by_source(by_prefix["kept"]),
+        "held_out": _by_source(by_prefix["held_out"]),
+        "dropped": dropped,
+        "quarantined": dict(sorted(reasons.items())),
+        "masked": by_prefix["masked"],
+        "normalised": by_prefix["normalised"],
+        "lines_removed": counts["lines_removed"],
+        "documents_with_lines_removed": counts["documents_with_lines_removed"],
+    }
+
+
+def _by_source(flat: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    nested: dict[str, dict[str, int]] = defaultdict(dict)
+    for name, count in flat.items():
+        what, _, source = name.partition(".")
+        nested[source][what] = count
+    return {source: nested[source] for source in sorted(nested)}

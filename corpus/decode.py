@@ -1,0 +1,104 @@
+"""From bytes to text: a strict cascade over the encodings Japanese files have, with a plausibility check.
+
+Strict decoding in the order escape sequences, UTF-8, EUC-JP, CP932 is more accurate than statistical detectors on
+Japanese text and about a hundred times as fast; CP932 before EUC-JP would misread short EUC-JP texts.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass
+
+_JIS_ESCAPE = re.compile(rb"\x1b(?:\$[@B]|\([BJI]|\$\(D)")
+_BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_CANDIDATES = ("utf-8", "euc_jp", "cp932")
+
+# Control characters that ordinary text has: tab, newline, carriage return, form feed, escape (ISO-2022-JP).
+_CONTROL = bytes(sorted(set(range(32)) - {9, 10, 12, 13, 27}))
+_MAX_CONTROL_SHARE = 0.01
+
+# A Japanese reading must look Japanese: Latin-1 or Cyrillic bytes also decode as CP932 or EUC-JP, into rare kanji
+# and half-width katakana. Kana are about half of Japanese text; a text without any this long does not occur.
+_KANA = re.compile(r"[ぁ-んァ-ヶー]")
+_HALF_WIDTH = re.compile(r"[\uff61-\uff9f]")
+_WIDE = re.compile(r"[\u3000-\u9fff\uf900-\ufaff]")
+_MIN_KANA_SHARE = 0.05
+_MAX_HALF_WIDTH_SHARE = 0.5
+_SHORT = 20
+
+
+class UndecodableError(Exception):
+    """Bytes that are no text; `reason` is one word, `detail` numbers."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason, self.detail = reason, detail
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A text and the encoding it was read by."""
+
+    text: str
+    encoding: str
+
+
+def decode(content: bytes, declared: str | None = None) -> Decoded:
+    """Read bytes as text.
+
+    Args:
+        declared: encoding that the document names itself, tried first; wrong names are passed over.
+    Raises:
+        UndecodableError: if they are binary, or fit no encoding plausibly.
+
+    >>> decode("点検を行う。".encode("euc_jp"))
+    Decoded(text='点検を行う。', encoding='euc_jp')
+    """
+    for bom, encoding in _BOMS:
+        if content.startswith(bom):
+            return _strict(content, encoding, content)
+    _refuse_binary(content)
+    if _JIS_ESCAPE.search(content):
+        return _strict(content, "iso2022_jp_ext" if b"\x1b(I" in content else "iso2022_jp_1", content)
+    candidates = ((declared,) if declared and _known(declared) else ()) + _CANDIDATES
+    furthest = 0
+    for encoding in candidates:
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError as error:
+            furthest = max(furthest, error.start)
+            continue
+        if encoding == "utf-8" or content.isascii() or _plausible(text):
+            return Decoded(text, codecs.lookup(encoding).name)
+    raise UndecodableError("undecodable", f"no encoding of {', '.join(_CANDIDATES)} fits beyond byte {furthest}")
+
+
+def _strict(content: bytes, encoding: str, whole: bytes) -> Decoded:
+    try:
+        return Decoded(content.decode(encoding), encoding)
+    except UnicodeDecodeError as error:
+        raise UndecodableError("undecodable", f"{encoding} breaks at byte {error.start} of {len(whole)}") from None
+
+
+def _known(encoding: str) -> bool:
+    try:
+        return bool(codecs.lookup(encoding))
+    except LookupError:
+        return False
+
+
+def _refuse_binary(content: bytes) -> None:
+    if b"\0" in content:
+        raise UndecodableError("binary", f"NUL at byte {content.index(0)}")
+    control = len(content) - len(content.translate(None, _CONTROL))
+    if control > _MAX_CONTROL_SHARE * len(content):
+        raise UndecodableError("binary", f"{control} control characters in {len(content)} bytes")
+
+
+def _plausible(text: str) -> bool:
+    wide = len(_WIDE.findall(text))
+    half = len(_HALF_WIDTH.findall(text))
+    if wide + half < _SHORT:
+        return half <= wide + 1
+    return len(_KANA.findall(text)) >= _MIN_KANA_SHARE * wide and half <= _MAX_HALF_WIDTH_SHARE * (wide + half)

@@ -1,0 +1,72 @@
+"""Lines that many documents of a source share: letterheads, form footers, signatures.
+
+Counted after deduplication, or the lines of a document with many copies would all look like letterhead.
+
+Shapes: L lines of all documents of a batch together, R repeated lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pyarrow as pa
+
+from configs.schema.corpus import RepeatedLines
+from corpus.batch import Batch, utf8_of, with_text
+from corpus.kernels.lines import hash_lines
+from corpus.kernels.utf8 import Int64, UInt64
+from corpus.normalise.characters import tidy_space
+from corpus.tally import Tally
+
+LineCounts = tuple[UInt64, Int64]
+"""Hashes of lines, ascending, and in how many documents each stands."""
+
+
+def count_lines(batches: Iterable[Batch], settings: RepeatedLines) -> LineCounts:
+    """In how many documents each line stands; a document counts a line once."""
+    found: list[UInt64] = []
+    for batch in batches:
+        first_N1, hash_L, characters_L = hash_lines(*utf8_of(batch.column("text")))
+        document_L = np.repeat(np.arange(len(first_N1) - 1), np.diff(first_N1))
+        long_enough = characters_L >= settings.min_characters
+        pairs = np.unique(np.stack([document_L[long_enough].astype(np.uint64), hash_L[long_enough]], axis=1), axis=0)
+        found.append(pairs[:, 1])
+    return np.unique(np.concatenate(found) if found else np.empty(0, np.uint64), return_counts=True)
+
+
+def merge_counts(parts: Iterable[LineCounts]) -> LineCounts:
+    """The counts of all parts together."""
+    hashes, counts = zip(*parts, strict=True)
+    merged, inverse = np.unique(np.concatenate(hashes), return_inverse=True)
+    total = np.zeros(merged.size, np.int64)
+    np.add.at(total, inverse, np.concatenate(counts))
+    return merged, total
+
+
+def repeated(counts: LineCounts, settings: RepeatedLines) -> UInt64:
+    """Hashes of the lines that go, ascending."""
+    hashes, documents = counts
+    return hashes[documents >= settings.min_documents]
+
+
+def remove_lines(batch: Batch, repeated_R: UInt64, tally: Tally) -> Batch:
+    """The documents without the repeated lines; counts documents and lines."""
+    if repeated_R.size == 0 or batch.num_rows == 0:
+        return batch
+    first_N1, hash_L, characters_L = hash_lines(*utf8_of(batch.column("text")))
+    goes_L = np.isin(hash_L, repeated_R) & (characters_L > 0)
+    touched = np.flatnonzero(np.add.reduceat(goes_L, first_N1[:-1]))
+    texts = batch.column("text").to_pylist()
+    for row in touched.tolist():
+        lines = texts[row].split("\n")
+        goes = goes_L[first_N1[row] : first_N1[row + 1]]
+        texts[row] = tidy_space("\n".join(line for line, go in zip(lines, goes, strict=True) if not go))
+    tally.add("lines_removed", int(goes_L.sum()))
+    tally.add("documents_with_lines_removed", touched.size)
+    return with_text(batch, texts)
+
+
+def empty_rows(batch: Batch) -> pa.BooleanArray:
+    """Which documents have no text left."""
+    return pa.array([not text.strip() for text in batch.column("text").to_pylist()])

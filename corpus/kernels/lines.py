@@ -1,0 +1,82 @@
+"""Hashes of the lines of documents.
+
+Shapes: N documents, L lines of all of them together.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from corpus.kernels.compile import kernel
+from corpus.kernels.utf8 import Bytes, Float64, Int64, UInt64, code_point, mixed
+
+
+@kernel
+def _count_newlines(offsets_N1: Int64, utf8: Bytes, lines_N: Int64) -> None:
+    for n in range(offsets_N1.size - 1):
+        lines = 1
+        for at in range(offsets_N1[n], offsets_N1[n + 1]):
+            if utf8[at] == 10:
+                lines += 1
+        lines_N[n] = lines
+
+
+@kernel
+def _hash_lines(offsets_N1: Int64, utf8: Bytes, hash_L: UInt64, characters_L: Int64) -> None:
+    line = 0
+    for n in range(offsets_N1.size - 1):
+        at, end = offsets_N1[n], offsets_N1[n + 1]
+        state, characters = np.uint64(0), 0
+        while at < end:
+            point, at = code_point(utf8, at)
+            if point == 10:
+                hash_L[line], characters_L[line] = mixed(state), characters
+                line += 1
+                state, characters = np.uint64(0), 0
+            elif point not in (32, 9, 0x3000):
+                # Spaces do not count: the same line is indented here and not there.
+                state = (state ^ np.uint64(point)) * np.uint64(0x9E3779B97F4A7C15)
+                state ^= state >> np.uint64(29)
+                characters += 1
+        hash_L[line], characters_L[line] = mixed(state), characters
+        line += 1
+
+
+def hash_lines(offsets_N1: Int64, utf8: Bytes) -> tuple[Int64, UInt64, Int64]:
+    """Every line's hash and length without spaces, document after document.
+
+    Returns:
+        int64 (N + 1,): where each document's lines begin; uint64 (L,): hashes; int64 (L,): characters.
+    """
+    lines_N = np.zeros(offsets_N1.size - 1, np.int64)
+    _count_newlines(offsets_N1, utf8, lines_N)
+    first_N1 = np.concatenate(([0], np.cumsum(lines_N)))
+    hash_L = np.zeros(int(first_N1[-1]), np.uint64)
+    characters_L = np.zeros(int(first_N1[-1]), np.int64)
+    _hash_lines(offsets_N1, utf8, hash_L, characters_L)
+    return first_N1, hash_L, characters_L
+
+
+@kernel
+def _repeated_share(first_N1: Int64, hash_L: UInt64, characters_L: Int64, share_N: Float64) -> None:
+    for n in range(first_N1.size - 1):
+        start, end = first_N1[n], first_N1[n + 1]
+        order = np.argsort(hash_L[start:end])
+        total, repeated = 0, 0
+        for k in range(end - start):
+            characters = characters_L[start + order[k]]
+            total += characters
+            if k > 0 and hash_L[start + order[k]] == hash_L[start + order[k - 1]]:
+                repeated += characters
+        share_N[n] = repeated / total if total > 0 else 0.0
+
+
+def repeated_line_share(first_N1: Int64, hash_L: UInt64, characters_L: Int64) -> Float64:
+    """Share of a document's characters that stand in lines it already had.
+
+    Returns:
+        float64, (N,), 0 to 1.
+    """
+    share_N = np.zeros(first_N1.size - 1, np.float64)
+    _repeated_share(first_N1, hash_L, characters_L, share_N)
+    return share_N

@@ -1,0 +1,70 @@
+"""Japanese phone numbers, with and without separators, and their international form."""
+
+from __future__ import annotations
+
+import re
+
+PLACEHOLDER = "<phone>"
+
+# Hyphens people type in numbers: ASCII, hyphen, figure and en dash, minus, katakana long mark, full-width.
+_HYPHEN = r"[-‐‑‒–—−ーｰ－]"
+_DIGIT = r"[0-9０-９]"
+_ZERO = r"[0０]"
+_OPEN, _CLOSE = r"[(（]", r"[)）]"
+_GAP = rf"(?:{_HYPHEN}|[ \u3000])"
+
+# Not inside a longer number or part number: TP-200-0315-08, 2024-0312-3344-5566.
+_BEFORE = rf"(?<![0-9０-９A-Za-zＡ-Ｚａ-ｚ+＋])(?<![0-9０-９A-Za-zＡ-Ｚａ-ｚ]{_HYPHEN})(?<![0-9０-９][.．])"
+_AFTER = rf"(?!{_DIGIT})(?!{_HYPHEN}{_DIGIT})"
+
+_NUMBER = re.compile(
+    _BEFORE
+    + "(?:"
+    + "|".join(
+        (
+            rf"[+＋][8８][1１]{_GAP}?{_OPEN}?{_ZERO}?{_CLOSE}?{_GAP}?{_DIGIT}{{1,4}}{_GAP}?{_DIGIT}{{1,4}}{_GAP}?{_DIGIT}{{3,4}}",
+            rf"{_OPEN}{_ZERO}{_DIGIT}{{1,4}}{_CLOSE}{_GAP}?{_DIGIT}{{1,4}}{_GAP}?{_DIGIT}{{3,4}}",
+            rf"{_ZERO}{_DIGIT}{{1,4}}{_OPEN}{_DIGIT}{{1,4}}{_CLOSE}{_GAP}?{_DIGIT}{{3,4}}",
+            rf"{_ZERO}{_DIGIT}{{1,4}}{_GAP}{_DIGIT}{{1,4}}{_GAP}{_DIGIT}{{3,4}}",
+            rf"{_ZERO}{_DIGIT}{{9,10}}",
+        )
+    )
+    + ")"
+    + _AFTER
+)
+
+_MOBILE = re.compile(r"0[5-9]0|0800")
+_FREE = re.compile(r"0120|0570|0990")
+# A bare run of ten digits that begins with 0 may be anything; a word before it decides.
+_ANNOUNCED = re.compile(r"(?:TEL|Tel|tel|FAX|Fax|fax|℡|電話|携帯|内線|ファクス|ファックス|番号)[^0-9０-９\n]{0,6}$")
+_TO_ASCII = str.maketrans("０１２３４５６７８９", "0123456789")
+
+
+def mask_phones(text: str) -> tuple[str, int]:
+    """The text with every number replaced, and how many there were.
+
+    >>> mask_phones("電話（０３）００００－１２３４、型番TP-200-0315-08")
+    ('電話<phone>、型番TP-200-0315-08', 1)
+    """
+    found = 0
+
+    def replace(match: re.Match[str]) -> str:
+        nonlocal found
+        if not _is_phone(match):
+            return match[0]
+        found += 1
+        return PLACEHOLDER
+
+    return _NUMBER.sub(replace, text), found
+
+
+def _is_phone(match: re.Match[str]) -> bool:
+    digits = "".join(re.findall(_DIGIT, match[0])).translate(_TO_ASCII)
+    if match[0][0] in "+＋":
+        return 11 <= len(digits) <= 13
+    bare = len(match[0]) == len(digits)
+    if _MOBILE.match(digits):
+        return len(digits) == 11
+    if len(digits) != 10:
+        return False
+    return not bare or bool(_FREE.match(digits)) or bool(_ANNOUNCED.search(match.string[: match.start()]))

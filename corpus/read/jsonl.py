@@ -1,0 +1,131 @@
+"""JSON lines, plain or compressed: a record is a document."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from corpus.batch import Batch, BatchBuilder
+from corpus.decode import UndecodableError, decode
+from corpus.read.compressed import BrokenStreamError, compression_of, decompressed
+from corpus.read.source import Reading
+
+
+class _HashedPiece(io.RawIOBase):
+    """The bytes [start, end) of a file, hashed as they are read."""
+
+    def __init__(self, file: io.BufferedReader, start: int, end: int) -> None:
+        file.seek(start)
+        self._file, self._left = file, end - start
+        self.sha256 = hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        block = self._file.read(self._left if size < 0 else min(self._left, size))
+        self._left -= len(block)
+        self.sha256.update(block)
+        return block
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+
+def read_jsonl(reading: Reading) -> Iterator[Batch]:
+    """A document per record.
+
+    A damaged record is quarantined with its position and the next one read; a compressed file that breaks off
+    gives what comes before the break. Positions are byte offsets in the decompressed stream.
+    """
+    piece = reading.piece
+    builder = reading.builder()
+    try:
+        with open(piece.path, "rb") as file:
+            raw = _HashedPiece(file, piece.start, piece.end)
+            for position, line in _lines(reading, raw):
+                _add_record(reading, builder, position, line)
+                if builder.full and (batch := builder.take()) is not None:
+                    yield batch
+            while raw.read(1 << 20):  # what follows a break belongs to the hash too
+                pass
+            reading.hashes[piece.name] = raw.sha256.hexdigest()
+    except OSError as error:
+        reading.put_aside(piece.start, "unreadable", error.strerror or "")
+    if (batch := builder.take()) is not None:
+        yield batch
+
+
+def _lines(reading: Reading, raw: _HashedPiece) -> Iterator[tuple[int, bytes]]:
+    """Lines with their positions; memory stays bounded whatever the length of a line."""
+    limit = reading.document_bytes
+    position, rest, length = reading.piece.start, [b""], 0
+    try:
+        for block in decompressed(raw, compression_of(reading.piece.name)):
+            start = 0
+            while (newline := block.find(b"\n", start)) >= 0:
+                length += newline - start
+                if length <= limit:
+                    yield position, b"".join([*rest, block[start:newline]])
+                else:
+                    reading.put_aside(position, "too_large", f"a record of {length} bytes, the limit is {limit}")
+                position += length + 1
+                rest, length, start = [], 0, newline + 1
+            length += len(block) - start
+            # Beyond the limit only the length is kept.
+            rest = [*rest, block[start:]] if length <= limit else []
+    except BrokenStreamError as error:
+        # The last line is a piece of a record: it is not a record that is damaged, but the file.
+        reading.put_aside(position, "truncated", str(error))
+        return
+    if length > limit:
+        reading.put_aside(position, "too_large", f"a record of {length} bytes, the limit is {limit}")
+    elif length:
+        yield position, b"".join(rest)
+    if position == 0 and length == 0:
+        reading.put_aside(0, "empty")
+
+
+def _add_record(reading: Reading, builder: BatchBuilder, position: int, line: bytes) -> None:
+    if not line.strip():
+        return
+    try:
+        decoded = decode(line)
+        record = json.loads(decoded.text)
+    except UndecodableError as error:
+        reading.put_aside(position, error.reason, error.detail)
+        return
+    except (json.JSONDecodeError, RecursionError):
+        reading.put_aside(position, "not_json", f"a record of {len(line)} bytes")
+        return
+    add_mapping(reading, builder, position, record, decoded.encoding)
+
+
+def add_mapping(reading: Reading, builder: BatchBuilder, position: int, record: Any, encoding: str) -> None:
+    """Add one record with named fields, or quarantine it if its text is missing or no text."""
+    source = reading.source
+    text = record.get(source.text_key) if isinstance(record, dict) else None
+    if not isinstance(text, str):
+        reading.put_aside(position, "no_text", f"the field {source.text_key!r} is missing or no text")
+        return
+    if not _encodable(text):
+        reading.put_aside(position, "undecodable", "a lone surrogate in the text")
+        return
+    url = record.get("url")
+    meta = {key: record[key] for key in source.meta_keys if key in record}
+    builder.add(
+        text,
+        position,
+        encoding,
+        url=url if isinstance(url, str) else None,
+        meta=json.dumps(meta, ensure_ascii=False, sort_keys=True, default=str) if meta else None,
+    )
+
+
+def _encodable(text: str) -> bool:
+    # JSON can spell half a character ("\\ud83d"), which no UTF-8 file can hold.
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

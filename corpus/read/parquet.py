@@ -1,0 +1,38 @@
+"""Parquet files: a row is a document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from configs.atomic_file import sha256_of
+from corpus.batch import BATCH_DOCUMENTS, Batch
+from corpus.read.jsonl import add_mapping
+from corpus.read.source import Reading
+
+
+def read_parquet(reading: Reading) -> Iterator[Batch]:
+    """A document per row; a file that is damaged, or lacks the text column, is quarantined."""
+    piece, source = reading.piece, reading.source
+    builder = reading.builder()
+    row = 0
+    try:
+        reading.hashes[piece.name] = sha256_of(piece.path)
+        with pq.ParquetFile(piece.path) as file:
+            names = set(file.schema_arrow.names)
+            if source.text_key not in names:
+                reading.put_aside(0, "no_text", f"no column {source.text_key!r}")
+                return
+            columns = [name for name in (source.text_key, "url", *source.meta_keys) if name in names]
+            for rows in file.iter_batches(batch_size=BATCH_DOCUMENTS, columns=columns):
+                for record in rows.to_pylist():
+                    add_mapping(reading, builder, row, record, "utf-8")
+                    row += 1
+                if (batch := builder.take()) is not None:
+                    yield batch
+    except (OSError, pa.ArrowInvalid) as error:
+        reading.put_aside(row, "damaged", type(error).__name__)
+        if (batch := builder.take()) is not None:
+            yield batch

@@ -1,0 +1,32 @@
+"""The held-out split: documents that are never trained on.
+
+By hash of the duplicate cluster, so that it does not depend on what else is in the corpus or on its order, and no
+near-copy of a held-out document is trained on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from configs.schema.corpus import HeldOut
+
+
+def held_out_rows(cluster_ids: Sequence[str], seed: int, settings: HeldOut) -> list[bool]:
+    """Which of the kept documents of one source are held out.
+
+    Args:
+        cluster_ids: for each document, the smallest document id of its cluster.
+    """
+    places = [_place(seed, cluster) for cluster in cluster_ids]
+    chosen = sorted(place for place in places if place < settings.share)
+    if len(chosen) > settings.max_documents:
+        chosen = chosen[: settings.max_documents]
+    # Documents of one cluster have one place and so go together.
+    limit = chosen[-1] if chosen else -1.0
+    return [place <= limit for place in places]
+
+
+def _place(seed: int, cluster: str) -> float:
+    """A number from 0 to 1 that depends on the seed and the cluster only."""
+    return int(hashlib.sha256(f"held out\0{seed}\0{cluster}".encode()).hexdigest()[:13], 16) / 16**13

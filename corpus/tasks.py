@@ -1,0 +1,96 @@
+"""Work in tasks: each is picklable, leaves its own files, and is done once however often the stage is started.
+
+A phase is the same function over many arguments. It runs here, in this process or in several; another executor
+needs nothing but the tasks.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from configs.artifact import Builder, Claim, Done
+from configs.progress import Progress
+
+ArgumentT = TypeVar("ArgumentT")
+
+_PR_SET_PDEATHSIG = 1
+# Starting a process and loading the kernels in it takes as long as this much work.
+_WORTH_A_PROCESS_BYTES = 32_000_000
+
+
+@dataclass(frozen=True)
+class Task(Generic[ArgumentT]):
+    """One piece of work; `work` must be a module-level function."""
+
+    claim: Claim
+    work: Callable[[Claim, ArgumentT], Any]
+    argument: ArgumentT
+
+    def run(self) -> Any:
+        """Do it and leave the marker; gives the small result that later steps need."""
+        return self.claim.done(self.work(self.claim, self.argument)).result
+
+
+def run_phase(
+    builder: Builder,
+    phase: str,
+    work: Callable[[Claim, ArgumentT], Any],
+    arguments: Mapping[str, tuple[ArgumentT, int]],
+    workers: int,
+) -> dict[str, Any]:
+    """Run `work` for every argument that an earlier attempt did not finish.
+
+    Args:
+        arguments: by task key, each with its size in bytes for the progress display.
+        workers: processes; 0 takes one per CPU that the allocation gives.
+    Returns:
+        The result of every task, in the order of `arguments`.
+    """
+    results: dict[str, Any] = {}
+    tasks: dict[str, Task[ArgumentT]] = {}
+    for key, (argument, _) in arguments.items():
+        state = builder.task(f"{phase}-{key}")
+        if isinstance(state, Done):
+            results[key] = state.result
+        else:
+            tasks[key] = Task(state, work, argument)
+    left = sum(arguments[key][1] for key in tasks)
+    processes = min(workers or len(os.sched_getaffinity(0)), len(tasks))
+    if tasks:
+        with Progress(f"corpus: {phase}", left, "MB") as progress:
+            if processes <= 1 or left < _WORTH_A_PROCESS_BYTES:
+                for key, task in tasks.items():
+                    results[key] = task.run()
+                    progress.advance(arguments[key][1])
+            else:
+                for key, result in _in_processes(tasks, processes):
+                    results[key] = result
+                    progress.advance(arguments[key][1])
+    return {key: results[key] for key in arguments}
+
+
+def _in_processes(tasks: Mapping[str, Task[Any]], processes: int) -> Any:
+    # Spawned, not forked: a fork of a process with threads may hang.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with_parent, initargs=(os.getpid(),))
+    try:
+        keys = {pool.submit(task.run): key for key, task in tasks.items()}
+        for future in as_completed(keys):
+            yield keys[future], future.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _end_with_parent(parent: int) -> None:
+    """Do not outlive a parent that was killed; and leave Ctrl-C to it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
