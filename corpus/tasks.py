@@ -64,7 +64,7 @@ def run_phase(
     left = sum(arguments[key][1] for key in tasks)
     processes = min(workers or len(os.sched_getaffinity(0)), len(tasks))
     if tasks:
-        with Progress(f"corpus: {phase}", left, "MB") as progress:
+        with Progress(f"{builder.identity['kind']}: {phase}", left, "MB") as progress:
             if processes <= 1 or left < _WORTH_A_PROCESS_BYTES:
                 for key, task in tasks.items():
                     results[key] = task.run()

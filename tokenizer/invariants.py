@@ -1,0 +1,99 @@
+"""What must hold between a base tokenizer and its extension, checked on texts; numbers as in docs/tokenizer.md.
+
+I1 old ids keep their bytes. I2 ASCII text keeps its ids. I3 text without a new token keeps its ids. I4 every cut of
+the extension is a cut of the base. I5 round trip as before. I6 every new token is produced by its own text. I8 new
+tokens are valid UTF-8 or the beginning of one character, with a byte beyond ASCII. I9 each was learned inside a run
+that no morpheme boundary cuts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from tokenizer.byte_bpe import ByteBpe
+from tokenizer.learn import is_text_or_beginning, unreached
+from tokenizer.units import unpack_unit
+
+PROBES = (
+    "",
+    " ",
+    "The quick brown fox jumps over 13 lazy dogs.\n\tdef f(x): return x ** 2  # 100 %\n",
+    "<|endoftext|> <s> [INST] </s>",
+    "吾輩は猫である。名前はまだ無い。\n\n　ＴＰ－１２０のﾎﾟﾝﾌﾟ①を…‥点検！？",
+    "か\u3099き\u3099 e\u0301 \u200b\ufeff 👨‍👩‍👧‍👦 𠮷野家 Ελληνικά العربية 한국어",
+)
+"""Texts that have tripped tokenizers up: empty, ASCII, special tokens as text, full width, combining marks, emoji."""
+
+
+@dataclass(frozen=True)
+class Violation:
+    """An invariant that does not hold, and the first thing that shows it. Never holds text of a document."""
+
+    invariant: str
+    detail: str
+
+
+def check(base: ByteBpe, extended: ByteBpe, texts: Iterable[str]) -> list[Violation]:
+    """The first violation of each invariant, none if all hold on these texts and the probes."""
+    new = [extended.bytes_of[number] for number in range(base.size, extended.size) if number in extended.bytes_of]
+    found = [*_vocabulary(base, extended, new)]
+    by_name: dict[str, Violation] = {}
+    for number, text in enumerate((*PROBES, *texts)):
+        for violation in _text(base, extended, text, new, f"text {number} ({len(text)} characters)"):
+            by_name.setdefault(violation.invariant, violation)
+    return [*found, *by_name.values()]
+
+
+def check_units(base: ByteBpe, tokens: Sequence[bytes], units: Iterable[pa.RecordBatch]) -> list[Violation]:
+    """I9: every token stands inside a unit, which by construction no morpheme boundary cuts."""
+    missing = set(tokens)
+    for batch in units:
+        for unit in batch.column("unit").to_pylist():
+            content = b"".join(base.bytes_of[number] for number in unpack_unit(unit))
+            missing -= {token for token in missing if token in content}
+    if not missing:
+        return []
+    return [Violation("I9", f"{len(missing)} new token(s) occur in no run between morpheme boundaries")]
+
+
+def _vocabulary(base: ByteBpe, extended: ByteBpe, new: Sequence[bytes]) -> Iterable[Violation]:
+    for number, content in base.bytes_of.items():
+        if extended.bytes_of.get(number) != content:
+            yield Violation("I1", f"id {number} has other bytes than in the base")
+            break
+    added = {token["id"]: token for token in base.definition.get("added_tokens", [])}
+    if added != {token["id"]: token for token in extended.definition.get("added_tokens", [])}:
+        yield Violation("I1", "the special and added tokens differ")
+    dead = unreached(extended, new)
+    if dead:
+        yield Violation("I6", f"{len(dead)} new token(s) are never produced by their own text")
+    for number, content in enumerate(new, start=base.size):
+        if max(content) < 0x80 or not is_text_or_beginning(content):
+            yield Violation("I8", f"id {number} is ASCII, or neither UTF-8 nor the beginning of one character")
+            break
+
+
+def _text(base: ByteBpe, extended: ByteBpe, text: str, new: Sequence[bytes], name: str) -> Iterable[Violation]:
+    before, after = base.encode(text), extended.encode(text)
+    if text.isascii() and before != after:
+        yield Violation("I2", f"{name}: ASCII text has other ids")
+    if before != after and not any(content in text.encode() for content in new):
+        yield Violation("I3", f"{name}: no new token stands in it, and yet it has other ids")
+    if not cuts(extended, after) <= cuts(base, before):
+        yield Violation("I4", f"{name}: cut where the base does not cut")
+    if base.backend.decode(before, skip_special_tokens=False) != extended.backend.decode(
+        after, skip_special_tokens=False
+    ):
+        yield Violation("I5", f"{name}: decodes to another text than with the base")
+
+
+def cuts(tokenizer: ByteBpe, ids: Sequence[int]) -> set[int]:
+    """Byte offsets at which tokens end."""
+    at, found = 0, set()
+    for number in ids:
+        at += len(tokenizer.bytes_of[number])
+        found.add(at)
+    return found

@@ -1,0 +1,56 @@
+"""The extended tokenizer as a Hugging Face folder: the base's own files, changed only where they must be."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from configs.artifact import Builder
+from configs.atomic_file import read_json, sha256_of
+from configs.raw_input import RawFile
+from tokenizer.byte_bpe import ByteBpe
+
+# Whatever belongs to a tokenizer: chat template, special tokens, settings. Never weights or model config.
+_FILES = (
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "chat_template.jinja",
+    "chat_template.json",
+)
+# transformers' classes for single families rebuild the pre-tokeniser from their own idea of it (its issue 45488);
+# this one takes tokenizer.json as it stands.
+_CLASS = "PreTrainedTokenizerFast"
+
+
+def copy_tokenizer_files(builder: Builder, base: Path, extended: ByteBpe) -> None:
+    """Write `hf/` with the extended tokenizer and the base's other tokenizer files."""
+    with builder.file("hf/tokenizer.json") as out:
+        out.write(json.dumps(extended.definition, ensure_ascii=False, indent=1).encode())
+    for name in _FILES:
+        path = base / name
+        if not path.exists():
+            continue
+        with builder.file(f"hf/{name}") as out:
+            if name == "tokenizer_config.json":
+                out.write(_config(read_json(path)))
+            else:
+                out.write(path.read_bytes())
+
+
+def _config(config: dict[str, Any]) -> bytes:
+    # auto_map would make transformers run code from the folder.
+    kept = {key: value for key, value in config.items() if key != "auto_map"}
+    kept["tokenizer_class"] = _CLASS
+    return (json.dumps(kept, ensure_ascii=False, indent=2) + "\n").encode()
+
+
+def hash_base_files(files: tuple[RawFile, ...] | str) -> bytes:
+    """One line per raw file that was read, as `inputs/base.jsonl` has them."""
+    if isinstance(files, str):
+        return b""
+    lines = [
+        json.dumps({"name": file.name, "start": 0, "end": file.bytes, "sha256": sha256_of(file.path)}) for file in files
+    ]
+    return ("\n".join(lines) + "\n").encode()
