@@ -171,6 +171,12 @@ class Builder:
         path = self.dir / name
         self.written[name] = {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
 
+    def include(self, part: Artifact) -> None:
+        """Take in a complete directory below this one, with its manifest."""
+        folder = part.dir.relative_to(self.dir).as_posix()
+        self.written.update({f"{folder}/{name}": dict(record) for name, record in part.files.items()})
+        self.adopt(f"{folder}/{MANIFEST}")
+
     def finish(self, counts: Mapping[str, Any]) -> Artifact:
         """Write the manifest: from here on the directory is complete.
 

@@ -5,7 +5,7 @@ Shapes: T positions of all sequences of the micro-batch, D documents (padding co
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -36,6 +36,10 @@ class MicroBatch:
     def labelled(self) -> int:
         """Positions that predict something."""
         return int((self.labels_T != NO_LABEL).sum())
+
+    def without_labels(self) -> MicroBatch:
+        """The same shape with nothing to predict."""
+        return replace(self, labels_T=torch.full_like(self.labels_T, NO_LABEL))
 
     def to(self, device: torch.device) -> MicroBatch:
         """The same on another device."""

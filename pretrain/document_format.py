@@ -1,0 +1,57 @@
+"""How a document becomes tokens: its text, the token that ends it, the one that begins it where the base has one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from configs.atomic_file import read_json
+from configs.errors import UserError
+from tokenizer.byte_bpe import ByteBpe
+
+
+@dataclass(frozen=True)
+class DocumentFormat:
+    """Turns texts into token ids."""
+
+    tokenizer: ByteBpe
+    begin: tuple[int, ...]
+    """Tokens that the base's own template puts before a text (Llama's <s>); most bases have none."""
+    end: int
+
+    @classmethod
+    def from_folder(cls, folder: Path, end_of_document: str | None) -> DocumentFormat:
+        """Read the format of a Hugging Face folder.
+
+        Args:
+            end_of_document: the token; None takes the tokenizer's eos.
+        Raises:
+            UserError: if there is no such token.
+        """
+        tokenizer = ByteBpe.from_folder(folder)
+        token = end_of_document if end_of_document is not None else _eos(folder)
+        end = tokenizer.backend.token_to_id(token) if token is not None else None
+        if end is None:
+            raise UserError(
+                f"pretrain.end_of_document: {folder} has no token {token!r}; name one of its special tokens, "
+                f"such as {_special(tokenizer)}"
+            )
+        template = tokenizer.backend.encode("", add_special_tokens=True).ids
+        return cls(tokenizer, tuple(number for number in template if number != end), end)
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Ids of documents, begin and end included; text that spells a special token stays text."""
+        encodings = self.tokenizer.backend.encode_batch(list(texts), add_special_tokens=False)
+        return [[*self.begin, *encoding.ids, self.end] for encoding in encodings]
+
+
+def _eos(folder: Path) -> str | None:
+    path = folder / "tokenizer_config.json"
+    token = read_json(path).get("eos_token") if path.exists() else None
+    return token.get("content") if isinstance(token, dict) else token
+
+
+def _special(tokenizer: ByteBpe) -> str:
+    special = [token["content"] for token in tokenizer.definition.get("added_tokens", []) if token.get("special")]
+    return ", ".join(repr(token) for token in special[:4]) or "(it has none)"

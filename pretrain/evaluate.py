@@ -1,0 +1,122 @@
+"""Held-out bits per character: comparable before and after the vocabulary grows, which token loss is not.
+
+Every character of a held-out document is predicted. What stands before the first is the token that begins a
+document, or, where the base has none, the one that ends the document before.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from configs.artifact import Artifact
+from configs.schema.run import Run
+from corpus.documents import documents, shards_of
+from pretrain.document_format import DocumentFormat
+from pretrain.engines.base import Engine
+from pretrain.loader import Row, to_micro_batch
+from pretrain.micro_batch import MicroBatch
+from pretrain.packed_source import Stretch
+from pretrain.packing import pack
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Held-out texts of the sources, as micro-batches of one tokenizer."""
+
+    sources: tuple[str, ...]
+    micro_batches: tuple[MicroBatch, ...]
+    characters: Mapping[str, int]
+    """Unicode code points of each source's texts."""
+    bytes: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a model makes of the held-out texts of a source."""
+
+    nll_nats: float
+    tokens: int
+    characters: int
+    bytes: int
+
+    @property
+    def bits_per_character(self) -> float:
+        """Bits the model needs for a character."""
+        return self.nll_nats / math.log(2) / self.characters
+
+    def to_json(self) -> dict[str, float | int]:
+        """For the metrics file."""
+        return {
+            "bits_per_character": self.bits_per_character,
+            "bits_per_byte": self.nll_nats / math.log(2) / self.bytes,
+            "nll_nats": self.nll_nats,
+            "tokens": self.tokens,
+            "characters": self.characters,
+            "bytes": self.bytes,
+        }
+
+
+def load_held_out(run: Run, corpus: Artifact, form: DocumentFormat) -> HeldOut:
+    """Tokenise the first held-out documents of every source, as many as the run file allows."""
+    texts: dict[str, list[str]] = {}
+    for source in run.corpus.sources:
+        found = sorted(documents(shards_of(corpus, "held_out", source)))
+        texts[source] = [text for _, text in found[: run.pretrain.evaluate.max_documents]]
+    rows: list[Row] = []
+    for number, some in enumerate(texts.values()):
+        rows += _rows(some, number, form, run.pretrain.seq_len)
+    size = run.pretrain.micro_batch
+    return HeldOut(
+        tuple(texts),
+        tuple(to_micro_batch(rows[at : at + size], run.pretrain.seq_len, form.end) for at in range(0, len(rows), size)),
+        {source: sum(len(text) for text in some) for source, some in texts.items()},
+        {source: sum(len(text.encode()) for text in some) for source, some in texts.items()},
+    )
+
+
+def _rows(texts: Sequence[str], source: int, form: DocumentFormat, seq_len: int) -> list[Row]:
+    before = form.begin[-1] if form.begin else form.end
+    encoded = [np.array([before, *ids[len(form.begin) : -1]], np.int64) for ids in form.encode(texts)]
+    first_S1, pieces = pack(np.array([len(ids) for ids in encoded], np.int64), seq_len)
+    stretches = [
+        Stretch(encoded[piece["document"]][piece["start"] : piece["start"] + piece["length"] + 1]) for piece in pieces
+    ]
+    return [(stretches[start:end], source) for start, end in itertools.pairwise(first_S1)]
+
+
+def measure(engine: Engine, held_out: HeldOut) -> dict[str, Measured]:
+    """Measure every source that has held-out text; the same on every rank."""
+    rank, ranks = engine.data_rank
+    sums = engine.eval_sums(_share(held_out.micro_batches, rank, ranks))
+    return {
+        source: Measured(*sums[number], held_out.characters[source], held_out.bytes[source])
+        for number, source in enumerate(held_out.sources)
+        if number in sums and sums[number][1]
+    }
+
+
+def _share(batches: Sequence[MicroBatch], rank: int, ranks: int) -> list[MicroBatch]:
+    """Every rank's share, equally many: sharded engines wait for each other in every forward pass."""
+    share = [batches[at] for at in range(rank, len(batches), ranks)]
+    missing = -(-len(batches) // ranks) - len(share)
+    return share + [batches[0].without_labels()] * missing
+
+
+def by_language(measured: Mapping[str, Measured], language_of: Mapping[str, str]) -> dict[str, Measured]:
+    """The sources of a language together."""
+    totals: dict[str, Measured] = {}
+    for source, one in measured.items():
+        language = language_of[source]
+        before = totals.get(language, Measured(0.0, 0, 0, 0))
+        totals[language] = Measured(
+            before.nll_nats + one.nll_nats,
+            before.tokens + one.tokens,
+            before.characters + one.characters,
+            before.bytes + one.bytes,
+        )
+    return totals

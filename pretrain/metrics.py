@@ -1,0 +1,65 @@
+"""What a run measures: JSON lines that are the same in every run, and TensorBoard beside them.
+
+`metrics.jsonl` has one line per optimizer step and one per evaluation, without times, so that a resumed run has the
+same bytes as an undisturbed one. Times, throughput and memory go to TensorBoard and to the log.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from torch.utils.tensorboard import SummaryWriter
+
+METRICS = "metrics.jsonl"
+
+
+class Metrics:
+    """Writes the measurements of rank 0.
+
+    Args:
+        directory: of the checkpoints.
+        boards: directory for TensorBoard.
+        step: last step that the checkpoint has seen; later lines of a killed attempt are cut off.
+    """
+
+    def __init__(self, directory: Path, boards: Path, step: int) -> None:
+        path = directory / METRICS
+        kept = [line for line in read_metrics(directory) if line["step"] <= step] if path.exists() else []
+        with open(path, "w", encoding="utf-8") as file:
+            file.writelines(_line(line) for line in kept)
+        self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115  # closed in close()
+        self._seen = {(line["kind"], line["step"], line.get("model")) for line in kept}
+        self._board = SummaryWriter(str(boards), purge_step=step + 1)
+
+    def has(self, kind: str, step: int, model: str | None = None) -> bool:
+        """Whether an earlier attempt already wrote this line."""
+        return (kind, step, model) in self._seen
+
+    def write(self, line: dict[str, Any], scalars: dict[str, float]) -> None:
+        """Add a line, which must have `kind` and `step`; `scalars` go to TensorBoard."""
+        self._file.write(_line(line))
+        self._file.flush()
+        for name, value in scalars.items():
+            self._board.add_scalar(name, value, line["step"])
+
+    def close(self) -> None:
+        """Flush both."""
+        self._file.close()
+        self._board.close()
+
+
+def _line(line: dict[str, Any]) -> str:
+    return json.dumps(line, sort_keys=True, allow_nan=True) + "\n"
+
+
+def read_metrics(directory: Path) -> list[dict[str, Any]]:
+    """All lines of a run; a last line that a kill left unfinished is passed over."""
+    lines = []
+    for line in (directory / METRICS).read_text(encoding="utf-8").splitlines():
+        try:
+            lines.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return lines

@@ -1,0 +1,55 @@
+"""What a finished training run says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from configs.artifact import Artifact
+from configs.schema.run import Run
+from pretrain.evaluate import Measured, by_language
+from pretrain.job import Job
+
+
+def summary(
+    run: Run, job: Job, tokens: Artifact, checkpoint: Artifact, metrics: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Counts for the manifest, from the metrics and the last checkpoint."""
+    steps = [line for line in metrics if line["kind"] == "step"]
+    return {
+        "steps": job.steps,
+        "tokens_trained": checkpoint.manifest["config"]["labelled"],
+        "skipped_steps": checkpoint.manifest["config"]["skipped"],
+        "final_loss_nats": steps[-1]["loss_nats"],
+        "epochs": job.epochs(tokens),
+        "sequences": job.plan.taken(len(job.plan)),
+        "order": [line["sha256"] for line in metrics if line["kind"] == "order"],
+        "bits_per_character": bits_per_character(run, metrics),
+        "checkpoint": checkpoint.dir.name,
+    }
+
+
+def bits_per_character(run: Run, metrics: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+    """By language: `base`, `initial` (grafted, before training) and `trained`; empty without held-out text."""
+    language_of = {name: source.language for name, source in run.corpus.sources.items()}
+    evaluations = [line for line in metrics if line["kind"] == "evaluation"]
+    grafted = [line for line in evaluations if line["model"] == "trained"]
+    columns = {
+        "base": next((line for line in evaluations if line["model"] == "base"), None),
+        "initial": grafted[0] if grafted else None,
+        "trained": grafted[-1] if grafted else None,
+    }
+    table: dict[str, dict[str, float]] = {}
+    for column, line in columns.items():
+        if line is None:
+            continue
+        for language, one in by_language(_measured(line), language_of).items():
+            table.setdefault(language, {})[column] = one.bits_per_character
+    return table
+
+
+def _measured(line: Mapping[str, Any]) -> dict[str, Measured]:
+    return {
+        source: Measured(one["nll_nats"], one["tokens"], one["characters"], one["bytes"])
+        for source, one in line["sources"].items()
+    }
