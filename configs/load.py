@@ -28,10 +28,15 @@ def load(path: Path, schema: type[SectionT], overrides: Sequence[str] = ()) -> S
         UserError: if the file cannot be read.
         ConfigError: with all problems at once.
     """
+    return validate(read_placed(path, overrides), schema)
+
+
+def read_placed(path: Path, overrides: Sequence[str]) -> PlacedValues:
+    """The values of a file with the overrides applied, not yet checked."""
     placed = read_yaml(path)
     for assignment in overrides:
         override(placed, assignment)
-    return validate(placed, schema)
+    return placed
 
 
 def validate(placed: PlacedValues, schema: type[SectionT]) -> SectionT:

@@ -12,7 +12,7 @@ from typing import Any
 
 from torch.utils.tensorboard import SummaryWriter
 
-METRICS = "metrics.jsonl"
+from pretrain.metrics_file import METRICS, read_metrics
 
 
 class Metrics:
@@ -26,7 +26,7 @@ class Metrics:
 
     def __init__(self, directory: Path, boards: Path, step: int) -> None:
         path = directory / METRICS
-        kept = [line for line in read_metrics(directory) if line["step"] <= step] if path.exists() else []
+        kept = [line for line in read_metrics(directory) if line["step"] <= step]
         with open(path, "w", encoding="utf-8") as file:
             file.writelines(_line(line) for line in kept)
         self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115  # closed in close()
@@ -52,14 +52,3 @@ class Metrics:
 
 def _line(line: dict[str, Any]) -> str:
     return json.dumps(line, sort_keys=True, allow_nan=True) + "\n"
-
-
-def read_metrics(directory: Path) -> list[dict[str, Any]]:
-    """All lines of a run; a last line that a kill left unfinished is passed over."""
-    lines = []
-    for line in (directory / METRICS).read_text(encoding="utf-8").splitlines():
-        try:
-            lines.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
-    return lines

@@ -26,8 +26,8 @@ def checkpoints_dir(run: Run) -> Path:
 
 
 def model_dir(run: Run) -> Path:
-    """Where the exported Hugging Face folder appears."""
-    return run.run.dir / "hf"
+    """Where the exported model appears; its folder `hf` is what other programs load."""
+    return run.run.dir / "model"
 
 
 def pack_plan(run: Run) -> StagePlan:

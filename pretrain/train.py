@@ -30,7 +30,8 @@ from pretrain.evaluate import HeldOut, load_held_out, measure
 from pretrain.guards import Guard
 from pretrain.initial import Graft, graft
 from pretrain.job import Job, Progressed, TrainStage
-from pretrain.metrics import METRICS, Metrics, read_metrics
+from pretrain.metrics import Metrics
+from pretrain.metrics_file import METRICS, read_metrics
 from pretrain.schedule import lr_by_group
 from pretrain.stage import train_plan
 from pretrain.summary import summary

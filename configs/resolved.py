@@ -1,0 +1,48 @@
+"""The run as it was understood: every value, defaults included, and where it came from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from configs.places import KeyPath, PlacedValues
+from configs.schema.section import Section
+
+RESOLVED = "resolved.yaml"
+"""Written into the run directory; can itself be used as a run file."""
+
+
+def resolved_lines(section: Section, placed: PlacedValues) -> Iterator[str]:
+    """YAML lines with the origin of each value: file and line, `--set`, or default."""
+    yield from _lines(section, placed, ())
+
+
+def _lines(value: Any, placed: PlacedValues, path: KeyPath) -> Iterator[str]:
+    items = (
+        [(name, getattr(value, name)) for name in type(value).model_fields]
+        if isinstance(value, Section)
+        else list(value.items())
+    )
+    indent = "  " * len(path)
+    for key, item in items:
+        here = (*path, key)
+        if isinstance(item, Section) or (isinstance(item, dict) and item):
+            yield f"{indent}{_scalar(key)}:"
+            yield from _lines(item, placed, here)
+        else:
+            yield f"{indent}{_scalar(key)}: {_scalar(item)}  # {_origin(placed, here)}"
+
+
+def _scalar(value: Any) -> str:
+    """JSON is YAML, and leaves no doubt about types."""
+    if isinstance(value, str) and value.isascii() and value.isidentifier() and value not in ("null", "true", "false"):
+        return value
+    if value is None or isinstance(value, bool | int | float):
+        return json.dumps(value)
+    return json.dumps(list(value) if isinstance(value, tuple) else str(value), ensure_ascii=False)
+
+
+def _origin(placed: PlacedValues, path: KeyPath) -> str:
+    known = placed.value_places.get(path)
+    return str(known) if known is not None else "default"

@@ -1,0 +1,157 @@
+"""The export stage: the last checkpoint as a Hugging Face folder, published only through the gate.
+
+    model/hf/            weights, config, tokenizer, model card: nothing that is ours or of this machine
+    model/gate.json      what the gate found
+    model/samples.json   continuations of base and exported model
+Until the gate is passed the directory is called model.unchecked; one that fails stays as model.rejected.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from configs.artifact import Artifact, Builder
+from configs.atomic_file import canonical_json, read_json, sync_directory
+from configs.errors import UserError
+from configs.progress import Progress
+from configs.schema.run import Run
+from corpus.documents import documents, shards_of
+from pretrain import gate
+from pretrain.card import card
+from pretrain.checkpoint.boxes import Box
+from pretrain.checkpoint.reader import CheckpointReader
+from pretrain.continuations import continuations
+from pretrain.document_format import DocumentFormat
+from pretrain.engines import hf_model
+from pretrain.engines.base import Kind
+from pretrain.stage import export_plan
+from tokenizer.base import base_folder
+
+_log = logging.getLogger(__name__)
+
+HF = "hf"
+"""Folder of the artifact that transformers loads."""
+
+_DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
+# Texts per source for the gate, cut to so many characters: enough to show any difference, and quick.
+_GATE_TEXTS, _GATE_CHARACTERS = 2, 600
+
+
+class RoundedReader:
+    """Trained weights after rounding to the number format of the folder, as float32."""
+
+    has_moments = False
+
+    def __init__(self, reader: CheckpointReader, dtype: torch.dtype) -> None:
+        self._reader, self._dtype = reader, dtype
+
+    def read(self, name: str, box: Box, kind: Kind) -> torch.Tensor:
+        """Rounded values of a box."""
+        return self._reader.read(name, box, kind).to(self._dtype).to(torch.float32)
+
+
+def export_model(run: Run) -> Artifact:
+    """Write the folder, check it, and give it its name.
+
+    Raises:
+        UserError: if training is not finished, the disk is full, or the gate finds a difference.
+    """
+    plan = export_plan(run)
+    # Work goes on beside the final name, which only a folder that passed the gate gets.
+    working = replace(plan, dir=plan.dir.with_name(f"{plan.dir.name}.unchecked"))
+    if plan.state == "complete":
+        builder = plan.build()
+        assert builder.complete is not None
+        _log.info("%s is complete", plan.dir)
+        return builder.complete
+    shutil.rmtree(working.dir, ignore_errors=True)
+    builder = working.build()
+    with Progress("export", 4, "steps") as progress:
+        checkpoints = Artifact.open(plan.upstream["checkpoints"])
+        checkpoint = Artifact.open(checkpoints.path(checkpoints.counts["checkpoint"]), kind="checkpoint")
+        rounded = RoundedReader(CheckpointReader(checkpoint, moments=False), _DTYPES[run.export.dtype])
+        base = base_folder(run.pretrain.base)
+        rows = _vocab_rows(checkpoint)
+        tokenizer = plan.upstream["tokenizer"] / "hf"
+        form = DocumentFormat.from_folder(tokenizer, run.pretrain.end_of_document)
+        _write_model(builder, base, tokenizer, rounded, rows, run.export.dtype)
+        progress.advance(1, "written")
+        texts = _gate_texts(run, form, plan.upstream["tokenizer"])
+        folder = builder.dir / HF
+        result = gate.check(folder, base, form, rounded, rows, texts)
+        with builder.file("gate.json") as out:
+            out.write(canonical_json(result.to_json()))
+        if not result.passed:
+            raise _rejected(builder.dir, plan.dir, result)
+        progress.advance(1, "gate passed")
+        samples = continuations(base, folder, run.export.prompts, run.export.continuation_tokens)
+        with builder.file("samples.json") as out:
+            out.write(canonical_json(samples))
+        progress.advance(1, "continuations written")
+        with builder.file(f"{HF}/README.md") as out:
+            out.write(card(run, checkpoints, result).encode())
+        builder.finish({"tensors": checkpoint.counts["tensors"], "vocabulary": rows, "gate": result.to_json()})
+        os.replace(builder.dir, plan.dir)
+        sync_directory(plan.dir.parent)
+        progress.advance(1, "published")
+    _log.info("gate passed, logits differ by %.1e; %s", result.logits_max_abs_diff, plan.dir)
+    return Artifact.open(plan.dir)
+
+
+def _vocab_rows(checkpoint: Artifact) -> int:
+    return CheckpointReader(checkpoint).shapes["model.embed_tokens.weight"][0]
+
+
+def _write_model(builder: Builder, base: Path, tokenizer: Path, rounded: RoundedReader, rows: int, dtype: str) -> None:
+    model = hf_model.empty_model(hf_model.read_config(base, rows))
+    hf_model.fill(model, rounded)
+    torch.nn.Module.to(model, _DTYPES[dtype])
+    model.save_pretrained(builder.dir / HF)
+    for path in sorted((builder.dir / HF).glob("*.safetensors*")):
+        builder.adopt(f"{HF}/{path.name}")
+    with builder.file(f"{HF}/config.json") as out:
+        out.write(canonical_json(_config(read_json(base / "config.json"), rows, dtype)))
+    generation = base / "generation_config.json"
+    if generation.exists():
+        with builder.file(f"{HF}/{generation.name}") as out:
+            out.write(generation.read_bytes())
+    for path in sorted(tokenizer.iterdir()):
+        with builder.file(f"{HF}/{path.name}") as out:
+            out.write(path.read_bytes())
+
+
+def _config(base: dict[str, Any], rows: int, dtype: str) -> dict[str, Any]:
+    """The base's config with what changed; RoPE under the names of transformers 4 too, which else reads 10,000."""
+    config = {**base, "vocab_size": rows, "dtype": dtype, "torch_dtype": dtype}
+    found = gate.rope(base)
+    config["rope_theta"] = found["rope_theta"]
+    if found["rope_type"] != "default":
+        config["rope_scaling"] = {key: value for key, value in found.items() if key != "rope_theta"}
+    return config
+
+
+def _gate_texts(run: Run, form: DocumentFormat, tokenizer: Path) -> list[str]:
+    """Held-out texts of every source, and all new tokens."""
+    corpus = Artifact.open(export_plan(run).upstream["corpus"])
+    texts: list[str] = []
+    for source in run.corpus.sources:
+        found = sorted(documents(shards_of(corpus, "held_out", source)) or documents(shards_of(corpus, "kept", source)))
+        texts += [text[:_GATE_CHARACTERS] for _, text in found[:_GATE_TEXTS]]
+    first = int(read_json(tokenizer / "new_rows.json")["first_new_row"])
+    new = range(first, form.tokenizer.size)
+    texts.append(form.tokenizer.backend.decode(list(new), skip_special_tokens=False))
+    return [text for text in texts if text]
+
+
+def _rejected(folder: Path, final: Path, result: gate.GateResult) -> UserError:
+    rejected = final.with_name(f"{final.name}.rejected")
+    shutil.rmtree(rejected, ignore_errors=True)
+    os.replace(folder, rejected)
+    return UserError(f"{rejected}: the exported folder is not what was trained: {'; '.join(result.failures)}")

@@ -1,0 +1,40 @@
+"""All stages of a run, in order, on this machine."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+from configs.atomic_file import atomic_file
+from configs.load import read_placed, validate
+from configs.lock import exclusive
+from configs.resolved import RESOLVED, resolved_lines
+from configs.schema.run import Run
+from tsugiki.stages import STAGES
+
+_log = logging.getLogger(__name__)
+
+
+def run_all(run_file: Path, overrides: Sequence[str]) -> Run:
+    """Do every stage that is not complete; gives the run.
+
+    Raises:
+        UserError: whatever a stage raises; what is finished stays.
+    """
+    placed = read_placed(run_file, overrides)
+    run = validate(placed, Run)
+    with exclusive(run.run.dir):
+        # A directory that another run file made is noticed before the first stage starts.
+        for stage in STAGES:
+            stage.plan(run).check()
+        with atomic_file(run.run.dir / RESOLVED) as out:
+            out.write(("\n".join(resolved_lines(run, placed)) + "\n").encode())
+        todo = [stage for stage in STAGES if stage.plan(run).state != "complete"]
+        if not todo:
+            _log.info("everything is complete")
+        for stage in todo:
+            module, function = stage.work.split(":")
+            getattr(import_module(module), function)(run)
+    return run
