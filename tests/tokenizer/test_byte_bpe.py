@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from configs.errors import UserError
+from tokenizer.byte_bpe import ByteBpe, Merge
+
+
+def test_bytes_of_ids_spell_the_text(base: ByteBpe) -> None:
+    text = "Check 12 点検表 the valve."
+    assert b"".join(base.bytes_of[number] for number in base.encode(text)).decode() == text
+
+
+def test_text_that_looks_like_a_special_token_is_text(base: ByteBpe) -> None:
+    ids = base.encode("<|endoftext|>")
+    assert len(ids) > 1
+    assert not set(ids) & base.added_ids
+
+
+def test_new_tokens_get_the_ids_after_the_last(base: ByteBpe) -> None:
+    left, right = base.encode("鶴")[0], base.encode("鶴")[1]
+    content = base.bytes_of[left] + base.bytes_of[right]
+    extended = base.extended([content], [Merge(left, right, base.size)])
+    assert extended.size == base.size + 1
+    assert extended.bytes_of[base.size] == content
+    assert base.size in extended.encode("鶴の点検")
+    assert base.size not in base.bytes_of
+
+
+def test_special_tokens_keep_their_ids_when_they_stand_outside_the_vocabulary(base: ByteBpe) -> None:
+    pair = base.encode("鶴")[:2]
+    extended = base.extended([base.bytes_of[pair[0]] + base.bytes_of[pair[1]]], [Merge(pair[0], pair[1], base.size)])
+    for token in base.definition["added_tokens"]:
+        assert extended.backend.token_to_id(token["content"]) == token["id"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        pytest.param(
+            {"type": "Unigram"}, "holds a Unigram tokenizer; byte-level BPE can be extended so far", id="unigram"
+        ),
+        pytest.param(
+            {"byte_fallback": True},
+            "holds a SentencePiece BPE with byte fallback; byte-level BPE can be extended so far",
+            id="byte fallback",
+        ),
+        pytest.param(
+            {"merges": None}, "has no merges, without which BPE cannot encode; the file is incomplete", id="merges"
+        ),
+        pytest.param(
+            {"vocab": 3},
+            "is no tokenizer.json of the tokenizers library: it has no model with a vocabulary",
+            id="no vocabulary",
+        ),
+    ],
+)
+def test_another_kind_of_tokenizer_is_refused_by_name(gpt2: ByteBpe, change: dict[str, Any], message: str) -> None:
+    model = {**gpt2.definition["model"], **change}
+    if model["merges"] is None:
+        del model["merges"]
+    with pytest.raises(UserError) as raised:
+        ByteBpe({**gpt2.definition, "model": model}, "base/tokenizer.json")
+    assert str(raised.value) == f"base/tokenizer.json: {message}"
+
+
+def test_a_bpe_that_is_not_byte_level_is_refused(gpt2: ByteBpe) -> None:
+    with pytest.raises(UserError, match="holds a BPE that is not byte-level"):
+        ByteBpe({**gpt2.definition, "pre_tokenizer": {"type": "Metaspace"}}, "x")
+
+
+def test_a_folder_without_tokenizer_says_what_it_has(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as raised:
+        ByteBpe.from_folder(tmp_path)
+    assert str(raised.value) == (
+        f"{tmp_path}: has no tokenizer.json (found: no tokenizer file at all); "
+        "copy the base's tokenizer files into the folder, or name one that has them in tokenizer.base"
+    )
+
+
+def test_a_damaged_tokenizer_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "tokenizer.json").write_text('{"model": ')
+    with pytest.raises(UserError, match=r"tokenizer\.json: damaged, not JSON"):
+        ByteBpe.from_folder(tmp_path)
+
+
+def test_merges_written_as_strings_stay_strings(gpt2: ByteBpe) -> None:
+    definition = json.loads(json.dumps(gpt2.definition))
+    definition["model"]["merges"] = [" ".join(pair) for pair in definition["model"]["merges"]]
+    old = ByteBpe(definition, "old style")
+    pair = old.encode("鶴")[:2]
+    extended = old.extended([old.bytes_of[pair[0]] + old.bytes_of[pair[1]]], [Merge(pair[0], pair[1], old.size)])
+    assert isinstance(extended.definition["model"]["merges"][-1], str)
+    assert old.size in extended.encode("鶴")

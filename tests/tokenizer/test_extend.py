@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from transformers import AutoTokenizer
+
+from configs.artifact import Artifact
+from configs.errors import UserError
+from configs.load import load
+from configs.schema.run import Run
+from corpus.build import build_corpus
+from tokenizer.byte_bpe import ByteBpe
+from tokenizer.extend import extend_tokenizer
+
+RUN_FILE = """
+run: {{name: t, dir: {root}/run, seed: 1}}
+corpus:
+  sources:
+    inhouse: {{path: {root}/ja, language: ja}}
+    english: {{path: {root}/en, language: en}}
+  held_out: {{share: 0.2}}
+  dedup: {{lines: null}}
+tokenizer: {{add: 30, min_count: 3}}
+pretrain:
+  base: {root}/base
+  stages: {{all: {{tokens: 1000, mixture: {{inhouse: 1}}}}}}
+"""
+
+SENTENCES = [
+    "定量ポンプの点検では、最初に電源を切り、次に弁を閉じる。",
+    "流量センサーの校正は年に一度行い、結果は品質保証課が保管する。",
+    "本日の会議では、ポンプの不具合について報告があった。",
+    "出荷の前には、点検表に結果を記入して課長の確認を受ける。",
+]
+
+
+@pytest.fixture
+def run(tmp_path: Path, base_folder: Path) -> Run:
+    """A run with a corpus of a few documents."""
+    for folder in ("ja", "en"):
+        (tmp_path / folder).mkdir()
+    for number in range(12):
+        text = "".join(SENTENCES[(number * k + k) % 4] + f"番号は{number}-{k}です。" for k in range(1, 5))
+        (tmp_path / "ja" / f"{number:02}.txt").write_text(text)
+        english = f"Document {number} tells how pump {number * 7} is checked. " * 2
+        (tmp_path / "en" / f"{number:02}.txt").write_text(english + "The valve is closed first, then the hose.")
+    (tmp_path / "run.yaml").write_text(RUN_FILE.format(root=tmp_path))
+    return load(tmp_path / "run.yaml", Run)
+
+
+def test_the_folder_loads_through_autotokenizer_with_equal_ids(run: Run) -> None:
+    build_corpus(run)
+    artifact = extend_tokenizer(run)
+    ours = ByteBpe.from_folder(artifact.dir / "hf")
+    loaded = AutoTokenizer.from_pretrained(artifact.dir / "hf")
+    assert len(loaded) == ours.size == artifact.counts["vocabulary"]
+    for text in [*SENTENCES, "Check 12 valves.", "か\u3099 ＴＰ－１２０"]:
+        assert loaded.encode(text, add_special_tokens=False) == ours.encode(text)
+
+
+def test_what_belongs_to_the_base_is_kept(run: Run, base_folder: Path) -> None:
+    build_corpus(run)
+    folder = extend_tokenizer(run).dir / "hf"
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    assert config["model_max_length"] == 8192
+    assert config["eos_token"] == "<|im_end|>"
+    assert config["tokenizer_class"] == "PreTrainedTokenizerFast"
+    assert "auto_map" not in config
+    assert (folder / "chat_template.jinja").read_bytes() == (base_folder / "chat_template.jinja").read_bytes()
+
+
+def test_the_recipe_spells_every_new_token_with_old_ones(run: Run, base_folder: Path) -> None:
+    build_corpus(run)
+    artifact = extend_tokenizer(run)
+    base, extended = ByteBpe.from_folder(base_folder), ByteBpe.from_folder(artifact.dir / "hf")
+    recipe = json.loads(artifact.path("new_rows.json").read_text())
+    assert recipe["first_new_row"] == base.size
+    assert len(recipe["spellings"]) == artifact.counts["new_tokens"] > 0
+    for number, spelling in enumerate(recipe["spellings"], start=base.size):
+        assert all(old < base.size for old in spelling)
+        assert b"".join(base.bytes_of[old] for old in spelling) == extended.bytes_of[number]
+
+
+def test_two_runs_from_scratch_give_the_same_bytes(run: Run) -> None:
+    build_corpus(run)
+    first = extend_tokenizer(run)
+    digest = first.digest
+    shutil.rmtree(first.dir)
+    assert extend_tokenizer(run).digest == digest
+
+
+def test_run_again_it_is_complete(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    build_corpus(run)
+    before = (extend_tokenizer(run).dir / "manifest.json").stat().st_mtime_ns
+    after = extend_tokenizer(run)
+    assert (after.dir / "manifest.json").stat().st_mtime_ns == before
+
+
+def test_japanese_gains_and_english_keeps_its_tokens(run: Run) -> None:
+    build_corpus(run)
+    figures = extend_tokenizer(run).counts["chars_per_token"]
+    assert figures["ja"]["extended"] > figures["ja"]["base"]
+    assert figures["en"]["extended"] == figures["en"]["base"]
+
+
+def _with(run: Run, tmp_path: Path, *overrides: str) -> Run:
+    return load(tmp_path / "run.yaml", Run, overrides)
+
+
+def test_without_new_tokens_the_base_is_copied(run: Run, tmp_path: Path, base_folder: Path) -> None:
+    build_corpus(run)
+    artifact = extend_tokenizer(_with(run, tmp_path, "tokenizer.add=0"))
+    ours, base = ByteBpe.from_folder(artifact.dir / "hf"), ByteBpe.from_folder(base_folder)
+    assert ours.definition == base.definition
+    assert artifact.counts["new_tokens"] == 0
+
+
+def test_a_corpus_without_the_language_is_an_error_with_a_way_out(run: Run, tmp_path: Path) -> None:
+    build_corpus(run)
+    with pytest.raises(UserError) as raised:
+        extend_tokenizer(_with(run, tmp_path, "tokenizer.languages=[ko]"))
+    assert str(raised.value) == (
+        "tokenizer.languages: the corpus has no text in ko to learn tokens from; "
+        "set tokenizer.add=0 to keep the base's tokenizer"
+    )
+
+
+def test_another_number_of_tokens_in_the_same_directory_is_refused(run: Run, tmp_path: Path) -> None:
+    build_corpus(run)
+    extend_tokenizer(run)
+    with pytest.raises(UserError, match=r"was made by another run file: add: 30 -> 31\."):
+        extend_tokenizer(_with(run, tmp_path, "tokenizer.add=31"))
+
+
+def test_a_base_without_tokenizer_is_an_error(run: Run, base_folder: Path) -> None:
+    build_corpus(run)
+    (base_folder / "tokenizer.json").unlink()
+    with pytest.raises(UserError, match=r"has no tokenizer\.json \(found: tokenizer_config\.json\)"):
+        extend_tokenizer(run)
+    assert not (run.run.dir / "tokenizer").exists()
+
+
+def test_a_base_that_is_neither_folder_nor_in_reach_is_an_error(run: Run, tmp_path: Path) -> None:
+    build_corpus(run)
+    missing = _with(run, tmp_path, f"pretrain.base={tmp_path}/nowhere")
+    with pytest.raises(UserError, match="no such folder"):
+        extend_tokenizer(missing)
+
+
+def test_the_sample_that_is_learned_from_is_chosen_by_document(run: Run, tmp_path: Path) -> None:
+    build_corpus(run)
+    small = extend_tokenizer(_with(run, tmp_path, "tokenizer.sample_bytes=1500", "tokenizer.min_count=1"))
+    counts = [json.loads(line)["count"] for line in small.path("new_tokens.jsonl").read_text().splitlines()]
+    shutil.rmtree(small.dir)
+    whole = extend_tokenizer(_with(run, tmp_path, "tokenizer.min_count=1"))
+    more = [json.loads(line)["count"] for line in whole.path("new_tokens.jsonl").read_text().splitlines()]
+    assert 0 < counts[0] < more[0]
+    assert Artifact.open(whole.dir).counts["new_tokens"] == 30
