@@ -74,11 +74,11 @@ class IndexedTokens:
             head = file.read(header.size)
         if len(head) < header.size:
             raise UserError(f"{index}: truncated")
-        magic, version, code, documents, _ = header.unpack(head)
+        magic, version, code, documents, bounds = header.unpack(head)
         if magic != _MAGIC or version != _VERSION or code not in _DTYPES:
             raise UserError(f"{index}: is no token index of Megatron's format (version 1, int32 or uint16)")
         self.dtype = np.dtype(_DTYPES[code])
-        if index.stat().st_size < header.size + documents * 12:
+        if index.stat().st_size < header.size + 12 * documents + 8 * bounds:
             raise UserError(f"{index}: truncated")
         self.length_N = np.memmap(index, np.int32, "r", header.size, (documents,)) if documents else _empty(np.int32)
         at = header.size + 4 * documents
