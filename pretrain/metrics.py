@@ -16,7 +16,7 @@ from pretrain.metrics_file import METRICS, read_metrics
 
 
 class Metrics:
-    """Writes the measurements of rank 0.
+    """Writes the measurements of rank 0. Used as a context.
 
     Args:
         directory: of the checkpoints.
@@ -29,7 +29,7 @@ class Metrics:
         kept = [line for line in read_metrics(directory) if line["step"] <= step]
         with open(path, "w", encoding="utf-8") as file:
             file.writelines(_line(line) for line in kept)
-        self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115  # closed in close()
+        self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115  # closed in __exit__
         self._seen = {(line["kind"], line["step"], line.get("model")) for line in kept}
         self._board = SummaryWriter(str(boards), purge_step=step + 1)
 
@@ -44,8 +44,10 @@ class Metrics:
         for name, value in scalars.items():
             self._board.add_scalar(name, value, line["step"])
 
-    def close(self) -> None:
-        """Flush both."""
+    def __enter__(self) -> Metrics:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._file.close()
         self._board.close()
 

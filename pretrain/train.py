@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,31 +77,29 @@ def train(run: Run) -> Artifact:
         remove_partial(plan.dir)
     found = ranks.from_first(latest(plan.dir) if ranks.rank() == 0 else None)
     done = Progressed.from_json(found.manifest["config"]) if found is not None else Progressed()
-    session = _begin(run, plan.dir, world_size, done)
-    reader: StateReader = CheckpointReader(found) if found is not None else session.graft.reader
-    _evaluate_base(session)
-    _run_stages(session, reader)
-    if session.metrics is not None:
-        session.metrics.close()
+    with Metrics(plan.dir, run.run.dir / "tensorboard", done.step) if ranks.rank() == 0 else nullcontext() as metrics:
+        session = _begin(run, plan.dir, world_size, done, metrics)
+        reader: StateReader = CheckpointReader(found) if found is not None else session.graft.reader
+        _evaluate_base(session)
+        _run_stages(session, reader)
     ranks.wait_for_all()
     if builder is not None:
         return _finish(run, builder, session.job)
     return Artifact(plan.dir, {})
 
 
-def _begin(run: Run, root: Path, world_size: int, done: Progressed) -> _Session:
+def _begin(run: Run, root: Path, world_size: int, done: Progressed, metrics: Metrics | None) -> _Session:
     tokens = Artifact.open(train_plan(run).upstream["tokens"])
     tokenizer = train_plan(run).upstream["tokenizer"]
     corpus = Artifact.open(train_plan(run).upstream["corpus"])
     form = DocumentFormat.from_folder(tokenizer / "hf", run.pretrain.end_of_document)
-    boards = run.run.dir / "tensorboard"
     return _Session(
         run=run,
         root=root,
         job=Job.prepare(run, tokens),
         graft=graft(base_folder(run.pretrain.base), tokenizer),
         held_out=load_held_out(run, corpus, form),
-        metrics=Metrics(root, boards, done.step) if ranks.rank() == 0 else None,
+        metrics=metrics,
         guard=Guard(run.pretrain.guards, done.skipped),
         attempt=ranks.from_first(uuid.uuid4().hex[:8]),
         world_size=world_size,

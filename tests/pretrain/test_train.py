@@ -1,0 +1,250 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny import tiny_run
+
+from configs.artifact import Artifact
+from configs.errors import UserError
+from configs.schema.run import Run
+from pretrain.checkpoint.boxes import Box
+from pretrain.checkpoint.hf_reader import HfFolderReader
+from pretrain.checkpoint.reader import CheckpointReader
+from pretrain.metrics_file import read_metrics
+from pretrain.stage import checkpoints_dir, train_plan
+from pretrain.train import train
+
+MakeRun = Callable[..., Run]
+
+
+def files_of(directory: Path) -> dict[str, bytes]:
+    """Everything that a finished training run leaves and that must be the same every time."""
+    manifest = json.loads((directory / "manifest.json").read_text())
+    return {name: (directory / name).read_bytes() for name in [*manifest["files"], "manifest.json"]}
+
+
+def test_the_loss_falls_and_every_step_is_recorded(trained: Run) -> None:
+    metrics = read_metrics(checkpoints_dir(trained))
+    steps = [line for line in metrics if line["kind"] == "step"]
+    assert [line["step"] for line in steps] == list(range(1, 13))
+    assert steps[-1]["tokens"] == 3072
+    assert steps[-1]["loss_nats"] < steps[0]["loss_nats"] - 0.3
+
+
+def test_held_out_text_is_measured_before_during_and_after(trained: Run) -> None:
+    evaluations = [line for line in read_metrics(checkpoints_dir(trained)) if line["kind"] == "evaluation"]
+    assert [(line["step"], line["model"]) for line in evaluations] == [
+        (0, "base"),
+        (0, "trained"),
+        (6, "trained"),
+        (12, "trained"),
+    ]
+    counts = Artifact.open(checkpoints_dir(trained)).counts
+    assert counts["bits_per_character"]["ja"]["trained"] < counts["bits_per_character"]["ja"]["initial"]
+    assert set(counts["bits_per_character"]) == {"ja", "en"}
+
+
+def test_the_order_is_certified(trained: Run) -> None:
+    order = [line for line in read_metrics(checkpoints_dir(trained)) if line["kind"] == "order"]
+    assert [line["samples"] for line in order] == [[0, 48]]
+    assert Artifact.open(checkpoints_dir(trained)).counts["order"] == [order[0]["sha256"]]
+
+
+def test_two_runs_from_scratch_are_the_same_bytes(trained: Run, packed: MakeRun) -> None:
+    again = packed()
+    train(again)
+    assert files_of(checkpoints_dir(again)) == files_of(checkpoints_dir(trained))
+
+
+def test_run_again_it_returns_at_once(trained: Run) -> None:
+    manifest = checkpoints_dir(trained) / "manifest.json"
+    before = manifest.stat().st_mtime_ns
+    train(trained)
+    assert manifest.stat().st_mtime_ns == before
+
+
+# A process that trains and kills itself, as SIGKILL does it, when a function is called for the n-th time.
+_KILLED = """
+import os, signal, sys
+from importlib import import_module
+from pathlib import Path
+from tiny import tiny_run
+from pretrain.train import train
+
+root, run_dir, where, name, times = sys.argv[1:]
+module = import_module(where)
+function, calls = getattr(module, name), 0
+
+def killing(*arguments, **named):
+    global calls
+    calls += 1
+    if calls == int(times):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return function(*arguments, **named)
+
+setattr(module, name, killing)
+train(tiny_run(Path(root), run_dir))
+"""
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "times", "left"),
+    [
+        pytest.param("pretrain.train", "lr_by_group", 3, "metrics.jsonl", id="before the first checkpoint"),
+        pytest.param("pretrain.checkpoint.part_file", "_bytes_of", 5, "step-*.partial-*", id="while a part is written"),
+        pytest.param("pretrain.checkpoint.save", "commit", 2, "step-*8.partial-*", id="between parts and manifest"),
+        pytest.param(
+            "pretrain.train", "lr_by_group", 11, "step-00000008/manifest.json", id="after the second checkpoint"
+        ),
+        pytest.param("pretrain.train", "_finish", 1, "step-00000012/manifest.json", id="after the last step"),
+    ],
+)
+def test_killed_and_started_again_it_ends_with_the_same_bytes(
+    trained: Run, packed: MakeRun, packed_root: Path, where: str, name: str, times: int, left: str
+) -> None:
+    run = packed()
+    root = checkpoints_dir(run)
+    command = [sys.executable, "-c", _KILLED, str(packed_root), f"run.dir={run.run.dir}", where, name, str(times)]
+    paths = os.pathsep.join([str(Path(__file__).parents[1]), str(Path(__file__).parents[2])])
+    killed = subprocess.run(command, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    assert list(root.glob(left))
+    assert not (root / "manifest.json").exists()
+    train(run)
+    assert files_of(root) == files_of(checkpoints_dir(trained))
+    assert not list(root.glob("*.partial-*"))
+
+
+def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(
+    trained: Run, packed: MakeRun, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = packed("pretrain.checkpoint.keep_last=9")
+    train(run)
+    root = checkpoints_dir(run)
+    (root / "manifest.json").unlink()
+    part = root / "step-00000012" / "part-00000.safetensors"
+    content = bytearray(part.read_bytes())
+    content[-100] ^= 1
+    part.write_bytes(content)
+    train(run)
+    assert "step-00000012/part-00000.safetensors: its bytes changed" in caplog.text
+    assert files_of(root) == files_of(checkpoints_dir(trained))
+
+
+def test_a_longer_run_begins_like_the_shorter_one(trained: Run, packed: MakeRun) -> None:
+    longer = packed("pretrain.stages.all.tokens=4096", "pretrain.optim.schedule=constant")
+    train(longer)
+    orders = [
+        [(line["samples"], line["sha256"]) for line in read_metrics(checkpoints_dir(run)) if line["kind"] == "order"]
+        for run in (trained, longer)
+    ]
+    assert orders[1][0][0] == [0, 64]
+    first = [line["labelled"] for line in read_metrics(checkpoints_dir(trained)) if line["kind"] == "step"]
+    second = [line["labelled"] for line in read_metrics(checkpoints_dir(longer)) if line["kind"] == "step"]
+    assert second[:12] == first
+
+
+def test_a_stage_of_new_rows_leaves_every_old_number_as_it_was(packed: MakeRun, packed_root: Path) -> None:
+    run = packed(
+        "pretrain.stages={rows: {tokens: 1024, mixture: {inhouse: 1}, train: new_rows}}", "pretrain.optim.lr=1e-2"
+    )
+    train(run)
+    counts = Artifact.open(checkpoints_dir(run)).counts
+    reader = CheckpointReader(Artifact.open(checkpoints_dir(run) / counts["checkpoint"]))
+    base = HfFolderReader(packed_root / "base")
+    for name in base.names:
+        whole = Box.whole(base.shape(name))
+        assert torch.equal(reader.read(name, whole, "master"), base.read(name, whole)), name
+    rows = reader.shapes["model.embed_tokens.weight"][0] - base.shape("model.embed_tokens.weight")[0]
+    assert rows == 20
+
+
+def test_stages_follow_each_other_and_resume_between(packed: MakeRun) -> None:
+    stages = (
+        "pretrain.stages={rows: {tokens: 512, mixture: {inhouse: 1}, train: new_rows},"
+        " all: {tokens: 1024, mixture: {inhouse: 1, english: 1}}}"
+    )
+    run = packed(stages, "pretrain.checkpoint.keep_last=9")
+    train(run)
+    root = checkpoints_dir(run)
+    undisturbed = files_of(root)
+    (root / "manifest.json").unlink()
+    for name in ("step-00000006", "step-00000004"):
+        assert (root / name).exists()
+        for file in (root / name).iterdir():
+            file.unlink()
+        (root / name).rmdir()
+    train(run)  # goes on from step 2, the boundary
+    assert files_of(root) == undisturbed
+
+
+def test_too_many_skipped_steps_stop_the_run(packed: MakeRun) -> None:
+    run = packed("pretrain.guards={max_grad_norm: 1e-6, max_skipped: 2}")
+    with pytest.raises(UserError, match=r"pretrain\.guards: 3 steps were skipped, max_skipped is 2"):
+        train(run)
+    skipped = [line["skipped"] for line in read_metrics(checkpoints_dir(run)) if line["kind"] == "step"]
+    assert skipped == [True, True, True]
+
+
+def test_a_skipped_step_changes_no_weight(packed: MakeRun, packed_root: Path) -> None:
+    run = packed("pretrain.guards={max_grad_norm: 1e-6, max_skipped: 99}")
+    train(run)
+    counts = Artifact.open(checkpoints_dir(run)).counts
+    reader = CheckpointReader(Artifact.open(checkpoints_dir(run) / counts["checkpoint"]))
+    base = HfFolderReader(packed_root / "base")
+    whole = Box.whole(base.shape("model.norm.weight"))
+    assert torch.equal(reader.read("model.norm.weight", whole, "master"), base.read("model.norm.weight", whole))
+    assert counts["skipped_steps"] == 12
+
+
+def test_an_unfinished_stage_before_is_named(packed: MakeRun) -> None:
+    run = packed()
+    (train_plan(run).upstream["tokens"] / "manifest.json").unlink()
+    with pytest.raises(UserError, match=r"run/tokens: is not finished; run the stage that makes it first"):
+        train(run)
+
+
+def test_a_changed_run_file_is_refused_with_what_changed(trained: Run, packed_root: Path) -> None:
+    other = tiny_run(
+        packed_root, f"run.dir={trained.run.dir}", "pretrain.optim.lr=5e-4", "pretrain.checkpoint.every_steps=3"
+    )
+    with pytest.raises(UserError) as raised:
+        train(other)
+    assert str(raised.value).startswith(
+        f"{checkpoints_dir(trained)}: was made by another run file: optim.lr: 0.005 -> 0.0005. "
+    )
+
+
+def test_token_shards_that_were_cut_off_are_named(packed: MakeRun) -> None:
+    run = packed()
+    shard = next((run.run.dir / "tokens").glob("*.bin"))
+    shard.write_bytes(shard.read_bytes()[:-2])
+    with pytest.raises(UserError, match=r"\.bin: \d+ bytes, the manifest says \d+"):
+        train(run)
+
+
+def test_an_architecture_that_is_not_supported_is_refused_by_name(packed: MakeRun, tmp_path: Path) -> None:
+    run = packed()
+    base = tmp_path / "base"
+    shutil.copytree(run.pretrain.base, base)
+    config = json.loads((base / "config.json").read_text())
+    (base / "config.json").write_text(json.dumps({**config, "model_type": "gpt2"}))
+    with pytest.raises(UserError, match=r"architecture 'gpt2' is not supported; supported: llama"):
+        train(packed(f"pretrain.base={base}", f"tokenizer.base={run.pretrain.base}"))
+
+
+def test_adding_up_labels_of_all_steps_gives_the_tokens_trained(trained: Run) -> None:
+    steps = [line for line in read_metrics(checkpoints_dir(trained)) if line["kind"] == "step"]
+    assert (
+        np.sum([line["labelled"] for line in steps]) == Artifact.open(checkpoints_dir(trained)).counts["tokens_trained"]
+    )
