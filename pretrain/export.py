@@ -29,8 +29,9 @@ from pretrain.checkpoint.boxes import Box
 from pretrain.checkpoint.reader import CheckpointReader
 from pretrain.continuations import continuations
 from pretrain.document_format import DocumentFormat
-from pretrain.engines import hf_model
 from pretrain.engines.base import Kind
+from pretrain.hf_weights import write_weights
+from pretrain.quiet import quiet_transformers
 from pretrain.stage import export_plan
 from tokenizer.base import base_folder
 
@@ -51,6 +52,11 @@ class RoundedReader:
 
     def __init__(self, reader: CheckpointReader, dtype: torch.dtype) -> None:
         self._reader, self._dtype = reader, dtype
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """HF names and shapes of all tensors."""
+        return self._reader.shapes
 
     def read(self, name: str, box: Box, kind: Kind) -> torch.Tensor:
         """Rounded values of a box."""
@@ -73,12 +79,13 @@ def export_model(run: Run) -> Artifact:
         return builder.complete
     shutil.rmtree(working.dir, ignore_errors=True)
     builder = working.build()
+    quiet_transformers()
     with Progress("export", 4, "steps") as progress:
         checkpoints = Artifact.open(plan.upstream["checkpoints"])
         checkpoint = Artifact.open(checkpoints.path(checkpoints.counts["checkpoint"]), kind="checkpoint")
         rounded = RoundedReader(CheckpointReader(checkpoint, moments=False), _DTYPES[run.export.dtype])
         base = base_folder(run.pretrain.base)
-        rows = _vocab_rows(checkpoint)
+        rows = rounded.shapes["model.embed_tokens.weight"][0]
         tokenizer = plan.upstream["tokenizer"] / "hf"
         form = DocumentFormat.from_folder(tokenizer, run.pretrain.end_of_document)
         _write_model(builder, base, tokenizer, rounded, rows, run.export.dtype)
@@ -105,17 +112,13 @@ def export_model(run: Run) -> Artifact:
     return Artifact.open(plan.dir)
 
 
-def _vocab_rows(checkpoint: Artifact) -> int:
-    return CheckpointReader(checkpoint).shapes["model.embed_tokens.weight"][0]
-
-
 def _write_model(builder: Builder, base: Path, tokenizer: Path, rounded: RoundedReader, rows: int, dtype: str) -> None:
-    model = hf_model.empty_model(hf_model.read_config(base, rows))
-    hf_model.fill(model, rounded)
-    torch.nn.Module.to(model, _DTYPES[dtype])
-    model.save_pretrained(builder.dir / HF)
-    for path in sorted((builder.dir / HF).glob("*.safetensors*")):
-        builder.adopt(f"{HF}/{path.name}")
+    shapes = rounded.shapes
+    tensors = {
+        name: rounded.read(name, Box.whole(shape), "master").to(_DTYPES[dtype]) for name, shape in shapes.items()
+    }
+    for name in write_weights(builder.dir / HF, tensors):
+        builder.adopt(f"{HF}/{name}")
     with builder.file(f"{HF}/config.json") as out:
         out.write(canonical_json(_config(read_json(base / "config.json"), rows, dtype)))
     generation = base / "generation_config.json"

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from configs.schema.run import Run
 
+# What torch.distributed reads, from what srun gives each process.
+_AS_RANK = "export RANK=$SLURM_PROCID WORLD_SIZE=$SLURM_NTASKS LOCAL_RANK=$SLURM_LOCALID"
+
 
 @dataclass(frozen=True)
 class BatchStage:
@@ -71,8 +74,7 @@ def _launch(run: Run, command: str) -> list[str]:
         "MASTER_PORT=$((10000 + SLURM_JOB_ID % 50000))",
         "export MASTER_ADDR MASTER_PORT OMP_NUM_THREADS=1",
         "",
-        f"srun --ntasks={tasks} --cpus-per-task={run.slurm.cpus_per_task} --kill-on-bad-exit=1 bash -c '",
-        "  export RANK=$SLURM_PROCID WORLD_SIZE=$SLURM_NTASKS LOCAL_RANK=$SLURM_LOCALID",
-        f"  exec {command}",
-        "'",
+        f"srun --ntasks={tasks} --cpus-per-task={run.slurm.cpus_per_task} --kill-on-bad-exit=1 \\",
+        f"  bash -c '{_AS_RANK}; exec \"$@\"' train \\",
+        f"  {command}",
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,9 +84,9 @@ def _show(run: Run) -> None:
     show(results(run), Finished.open(run).samples)
 
 
-def main() -> int:
-    """The entry point of the `tsugiki` command."""
-    return cli.main("tsugiki", verbs)
+def main(argv: Sequence[str] | None = None) -> int:
+    """The entry point of the `tsugiki` command; gives the exit status."""
+    return cli.main("tsugiki", verbs, argv)
 
 
 if __name__ == "__main__":

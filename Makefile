@@ -1,0 +1,50 @@
+# make quickstart   set everything up, then run the whole thing on this machine
+# make test         set everything up, then run the tests
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+BASE := models/smollm2-135m-instruct
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: setup quickstart test slow check soak bench clean
+
+setup: $(VENV)/ready $(BASE)/config.json
+
+# torch first, then DeepSpeed, which builds against it; each with what is installed already, never in isolation.
+$(VENV)/ready: constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "tsugiki needs Python 3.11 or newer, got " + sys.version.split()[0] + "; name one: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) torch==2.13.0
+	$(PIP) setuptools wheel hatchling editables
+	$(PIP) --no-build-isolation deepspeed
+	$(PIP) --no-build-isolation --editable '.[deepspeed,megatron,quickstart,dev]'
+	touch $@
+
+$(BASE)/config.json: | $(VENV)/ready
+	$(BIN)/python -W ignore -m tsugiki.smollm2 $(BASE)
+
+quickstart: setup
+	$(BIN)/tsugiki run configs/quickstart.yaml
+
+test: setup
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+slow: setup
+	$(BIN)/python -m pytest -m slow
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# Long kill, fault and scale loops.
+soak: setup
+	$(BIN)/python -m pytest -m soak
+
+# make bench NAME=kernels
+bench: setup
+	$(BIN)/python -m benchmarks $(NAME) --json
+
+clean:
+	rm -rf $(VENV) runs
