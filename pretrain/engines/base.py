@@ -88,7 +88,7 @@ class Engine(Protocol):
 
     @property
     def data_rank(self) -> tuple[int, int]:
-        """(rank, size) among the ranks that get different data."""
+        """(rank, size) among the ranks that get different data; ranks with the same rank bring the same batches."""
         ...
 
     def train_step(
@@ -110,7 +110,10 @@ class Engine(Protocol):
         ...
 
     def load_state(self, reader: StateReader, step: int) -> None:
-        """Take weights and moments; `step` is Adam's step count (0: moments start afresh)."""
+        """Take weights and moments; `step` is Adam's step count (0: moments start afresh).
+
+        Each rank reads only what it holds; all ranks call it, because some then gather what others have read.
+        """
         ...
 
     def close(self) -> None:

@@ -14,7 +14,8 @@ from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, Pre
 
 from configs.errors import UserError
 from pretrain import attention
-from pretrain.engines.base import Group
+from pretrain.checkpoint.boxes import Box
+from pretrain.engines.base import StateReader
 from pretrain.micro_batch import NO_LABEL, MicroBatch
 
 SUPPORTED = ("llama",)
@@ -109,8 +110,8 @@ def embedding_names(model: PreTrainedModel) -> frozenset[str]:
     return frozenset(name for name, parameter in model.named_parameters() if id(parameter) in ends)
 
 
-def group_of(name: str, parameter: torch.Tensor, embeddings: frozenset[str]) -> Group:
-    """Treatment of a parameter; new rows are part of the embeddings and told apart by the engine."""
-    if name in embeddings:
-        return "embeddings"
-    return "matrices" if parameter.ndim >= 2 else "vectors"
+@torch.no_grad()
+def fill(model: PreTrainedModel, reader: StateReader) -> None:
+    """Give every parameter its weights."""
+    for name, parameter in named_parameters(model).items():
+        parameter.copy_(reader.read(name, Box.whole(parameter.shape), "master"))

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 
 from pretrain.checkpoint.boxes import Box
-from pretrain.engines import hf_model
+from pretrain.engines import adamw, hf_model
 from pretrain.engines.base import EngineSpec, Group, Kind, StatePart, StateReader, StepSums
+from pretrain.engines.gradients import clip, sum_of_squares
 from pretrain.engines.new_rows import NewRows
 from pretrain.micro_batch import MicroBatch
 
@@ -29,29 +30,12 @@ class SingleEngine:
         self._new_rows = NewRows(
             [self._parameters[name][spec.first_new_row :] for name in self._parameters if name in embeddings]
         )
+        adamw.freeze(self._parameters, embeddings, spec.train)
         self._frozen_rows: list[tuple[torch.nn.Parameter, int]] = []
         if spec.train == "new_rows":
-            self._freeze_all_but_new_rows(embeddings, spec.first_new_row)
+            self._frozen_rows = [(self._parameters[name], spec.first_new_row) for name in sorted(embeddings)]
         self._clip_norm = spec.optim.clip_norm
-        self._optimizer = self._adamw(spec, embeddings)
-
-    def _freeze_all_but_new_rows(self, embeddings: frozenset[str], first_new_row: int) -> None:
-        for name, parameter in self._parameters.items():
-            parameter.requires_grad_(name in embeddings)
-            if name in embeddings:
-                self._frozen_rows.append((parameter, first_new_row))
-
-    def _adamw(self, spec: EngineSpec, embeddings: frozenset[str]) -> torch.optim.AdamW:
-        members: dict[Group, list[torch.nn.Parameter]] = {"matrices": [], "vectors": [], "embeddings": []}
-        for name, parameter in self._parameters.items():
-            if parameter.requires_grad:
-                members[hf_model.group_of(name, parameter, embeddings)].append(parameter)
-        groups = [
-            {"params": parameters, "name": name, "weight_decay": spec.optim.weight_decay if name == "matrices" else 0.0}
-            for name, parameters in members.items()
-            if parameters
-        ]
-        return torch.optim.AdamW(groups, lr=0.0, betas=spec.optim.betas, eps=spec.optim.eps)
+        self._optimizer = adamw.build(self._parameters, embeddings, spec.optim)
 
     @property
     def data_rank(self) -> tuple[int, int]:
@@ -71,12 +55,12 @@ class SingleEngine:
         for parameter, first_new_row in self._frozen_rows:
             if parameter.grad is not None:
                 parameter.grad[:first_new_row] = 0
-        trained = [parameter for parameter in self._parameters.values() if parameter.grad is not None]
-        norm = float(torch.nn.utils.clip_grad_norm_(trained, self._clip_norm))
+        gradients = [parameter.grad for parameter in self._parameters.values() if parameter.grad is not None]
+        norm = math.sqrt(sum_of_squares(gradients))
         if not math.isfinite(norm) or norm > skip_if_norm_above:
             return StepSums(float(nll), tokens, norm, skipped=True)
-        for group in self._optimizer.param_groups:
-            group["lr"] = lr_by_group[group["name"]]
+        clip(gradients, norm, self._clip_norm)
+        adamw.set_rates(self._optimizer, lr_by_group)
         with self._new_rows.scaled(lr_by_group["new_rows"], lr_by_group["embeddings"]):
             self._optimizer.step()
         return StepSums(float(nll), tokens, norm, skipped=False)
@@ -102,10 +86,11 @@ class SingleEngine:
 
     @torch.no_grad()
     def load_state(self, reader: StateReader, step: int) -> None:
+        self._optimizer.state.clear()
         for name, parameter in self._parameters.items():
             whole = Box.whole(parameter.shape)
             parameter.copy_(reader.read(name, whole, "master"))
-            if reader.has_moments and parameter.requires_grad:
+            if reader.has_moments and step > 0 and parameter.requires_grad:
                 state = {kind: reader.read(name, whole, kind).to(self._device) for kind in _MOMENTS}
                 self._optimizer.state[parameter] = {"step": torch.tensor(float(step)), **state}
 

@@ -1,0 +1,182 @@
+"""DeepSpeed: ZeRO 0 to 3 over the Hugging Face model.
+
+DeepSpeed shards, gathers and reduces; what a step means is decided here, the same as in the single engine.
+Everything is fp32. Gradients are masked, measured and clipped in the shards that ZeRO has left on this rank, with
+DeepSpeed's own clipping turned off.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from pretrain.engines import adamw, hf_model, process_group, shards
+from pretrain.engines.base import EngineSpec, Group, StatePart, StateReader, StepSums
+from pretrain.engines.gradients import clip
+from pretrain.engines.inner_step import InnerStep
+from pretrain.engines.new_rows import NewRows
+from pretrain.engines.zero import Zero, whole_count, whole_dims
+from pretrain.micro_batch import NO_LABEL, MicroBatch
+
+_LARGEST_BUCKET = 100_000_000
+"""Numbers that are reduced at a time; ZeRO 2 and 3 keep a buffer of that size, whether or not the model fills it."""
+
+
+class DeepSpeedEngine:
+    """An HF model under ZeRO and torch's AdamW."""
+
+    def __init__(self, deepspeed: Any, spec: EngineSpec, device: torch.device) -> None:
+        self._device, self._spec = device, spec
+        stage = int(spec.parallel.zero)
+        settings = _settings(stage)
+        config = hf_model.read_config(spec.hf_dir, spec.vocab_rows)
+        sharded_from_birth = (
+            deepspeed.zero.Init(config_dict_or_path=settings, mem_efficient_linear=False)
+            if stage == 3
+            else contextlib.nullcontext()
+        )
+        with sharded_from_birth:
+            model = hf_model.empty_model(config)
+        parameters = hf_model.named_parameters(model)
+        count = sum(whole_count(parameter) for parameter in parameters.values())
+        settings["zero_optimization"]["reduce_bucket_size"] = min(_LARGEST_BUCKET, count)
+        self._embeddings = hf_model.embedding_names(model)
+        adamw.freeze(parameters, self._embeddings, spec.train)
+        self._optimizer = adamw.build(parameters, self._embeddings, spec.optim, dims_of=whole_dims)
+        self._engine: Any
+        self._engine, *_ = deepspeed.initialize(
+            model=hf_model.PackedLoss(model), optimizer=self._optimizer, config=settings
+        )
+        self._zero = Zero(self._engine, self._optimizer, parameters, stage)
+        self._inner_step = InnerStep(
+            self._optimizer,
+            NewRows(
+                [
+                    shard.rows(shard.of(shard.holder), spec.first_new_row, None)
+                    for shard in self._zero.shards
+                    if shard.name in self._embeddings
+                ]
+            ),
+        )
+
+    @property
+    def data_rank(self) -> tuple[int, int]:
+        return (dist.get_rank(), dist.get_world_size())
+
+    def train_step(
+        self, micro_batches: Sequence[MicroBatch], lr_by_group: Mapping[Group, float], skip_if_norm_above: float
+    ) -> StepSums:
+        tokens = self._tokens_over_ranks(micro_batches)
+        nll = torch.zeros((), dtype=torch.float64, device=self._device)
+        self._engine.train()
+        for at, batch in enumerate(micro_batches):
+            self._engine.set_gradient_accumulation_boundary(at == len(micro_batches) - 1)
+            total = hf_model.losses(self._engine, batch.to(self._device)).sum()
+            # DeepSpeed averages over ranks; times their number it is a sum again.
+            self._engine.backward(total * (dist.get_world_size() / max(tokens, 1)), scale_wrt_gas=False)
+            nll += total.detach()
+        nll_over_ranks = process_group.sum_over_ranks([float(nll)], self._device)[0]
+        gradients = self._masked_gradients()
+        norm = shards.global_norm((shard.within(gradient, *shard.owned) for shard, gradient in gradients), self._device)
+        skipped = not math.isfinite(norm) or norm > skip_if_norm_above
+        if skipped:
+            self._inner_step.skip()
+            for _, gradient in gradients:
+                gradient.zero_()  # DeepSpeed looks at the norm once more and must find nothing odd
+        else:
+            self._inner_step.take(lr_by_group)
+            clip((gradient for _, gradient in gradients), norm, self._spec.optim.clip_norm)
+        self._engine.step()
+        if not self._engine.was_step_applied():
+            raise RuntimeError("DeepSpeed skipped a step on its own, though the gradient norm is finite")
+        return StepSums(nll_over_ranks, tokens, norm, skipped)
+
+    def _tokens_over_ranks(self, micro_batches: Sequence[MicroBatch]) -> int:
+        here = len(micro_batches)
+        tokens, total = process_group.sum_over_ranks(
+            [sum(batch.labelled for batch in micro_batches), here], self._device
+        )
+        if total != here * dist.get_world_size():
+            raise ValueError(f"rank {dist.get_rank()} brings {here} micro-batches, all ranks together {total:.0f}")
+        return int(tokens)
+
+    def _masked_gradients(self) -> list[tuple[shards.Shard, torch.Tensor]]:
+        gradients = list(self._zero.gradients())
+        if self._spec.train == "new_rows":
+            for shard, gradient in gradients:
+                shard.rows(gradient, None, self._spec.first_new_row).zero_()
+        return gradients
+
+    def eval_sums(self, micro_batches: Sequence[MicroBatch]) -> dict[int, tuple[float, int]]:
+        totals: dict[int, tuple[float, int]] = {}
+        missing = self._most_micro_batches(len(micro_batches)) - len(micro_batches)
+        self._engine.eval()
+        with torch.no_grad():
+            for batch in micro_batches:
+                on_device = batch.to(self._device)
+                hf_model.by_source(hf_model.losses(self._engine, on_device), on_device, totals)
+            for _ in range(missing):
+                # ZeRO-3 gathers weights in every forward pass, so all ranks must take equally many.
+                hf_model.losses(self._engine, _nothing(self._device))
+        return process_group.sum_by_source(totals, self._device)
+
+    def _most_micro_batches(self, here: int) -> int:
+        most = torch.tensor(here, device=self._device)
+        dist.all_reduce(most, dist.ReduceOp.MAX)
+        return int(most)
+
+    def local_state(self) -> Iterator[StatePart]:
+        return shards.local_state(self._zero.shards, self._optimizer, shards.hf_places)
+
+    def load_state(self, reader: StateReader, step: int) -> None:
+        with self._zero.weights_replaced():
+            shards.load_state(self._zero.shards, self._optimizer, shards.hf_places, reader, step)
+
+    def close(self) -> None:
+        self._inner_step.remove()
+        self._engine.destroy()
+        self._optimizer.state.clear()
+
+
+def _nothing(device: torch.device) -> MicroBatch:
+    """A micro-batch that has no labels."""
+    zero = torch.zeros(1, dtype=torch.int64, device=device)
+    return MicroBatch(zero, zero + NO_LABEL, zero, torch.tensor([0, 1], dtype=torch.int32, device=device), zero)
+
+
+def _settings(stage: int) -> dict[str, Any]:
+    return {
+        "train_micro_batch_size_per_gpu": 1,  # must be there; nothing is computed from it
+        "gradient_accumulation_steps": 1,
+        "gradient_clipping": 0.0,
+        "zero_optimization": {
+            "stage": stage,
+            **({"compute_grad_norm": False} if stage in (1, 2) else {}),
+        },
+    }
+
+
+def _import_deepspeed() -> Any:
+    if not torch.cuda.is_available():
+        os.environ.setdefault("DS_ACCELERATOR", "cpu")
+    os.environ.setdefault("LOCAL_RANK", "0")  # a process of its own has none, and zero.Init reads it
+    import deepspeed
+
+    # It would compile a shared-memory op when it joins the process group; two ranks racing for that hang.
+    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+    return deepspeed
+
+
+def build(spec: EngineSpec) -> DeepSpeedEngine:
+    """The engine on this process; joins the others."""
+    deepspeed = _import_deepspeed()
+    device = process_group.start()
+    if not deepspeed.comm.is_initialized():
+        deepspeed.init_distributed(auto_mpi_discovery=False, verbose=False)
+    return DeepSpeedEngine(deepspeed, spec, device)

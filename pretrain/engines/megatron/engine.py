@@ -1,0 +1,207 @@
+"""megatron-core: tensor, pipeline and data parallelism.
+
+megatron-core builds the model, moves activations and gradients, and shards the optimizer; what a step means is
+decided here, the same as in the single engine. Everything is fp32.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from megatron.core import parallel_state
+from megatron.core.distributed import finalize_model_grads
+from megatron.core.pipeline_parallel import get_forward_backward_func
+from transformers import PretrainedConfig
+
+from pretrain.engines import adamw, hf_model, process_group, shards
+from pretrain.engines.base import EngineSpec, Group, StatePart, StateReader, StepSums
+from pretrain.engines.gradients import clip
+from pretrain.engines.inner_step import InnerStep
+from pretrain.engines.megatron import model as core
+from pretrain.engines.megatron import optimizer as distributed
+from pretrain.engines.megatron import versions
+from pretrain.engines.megatron.cpu_shim import device_scope
+from pretrain.engines.megatron.layout import Layout, plan
+from pretrain.engines.megatron.packed_attention import documents
+from pretrain.engines.megatron.places import CorePlaces
+from pretrain.engines.new_rows import NewRows
+from pretrain.micro_batch import MicroBatch
+from pretrain.models import llama
+from pretrain.models.rows import check_complete
+
+_INPUT, _OUTPUT = "embedding.word_embeddings.weight", "output_layer.weight"
+_EMBEDDINGS = frozenset({_INPUT, _OUTPUT})
+_Losses = list[tuple[torch.Tensor, MicroBatch]]
+
+
+class MegatronEngine:
+    """This rank's part of a GPTModel, and its share of AdamW."""
+
+    def __init__(self, spec: EngineSpec, layout: Layout, config: PretrainedConfig, device: torch.device) -> None:
+        self._spec, self._layout, self._device = spec, layout, device
+        with device_scope():
+            core.join_groups(layout)
+            self._tp_rank = parallel_state.get_tensor_model_parallel_rank()
+            model = core.build(config, layout)
+            parameters = core.core_names(model, layout)
+            self._places = _checked_places(config, layout, self._tp_rank, parameters)
+            adamw.freeze(parameters, _EMBEDDINGS, spec.train)
+            self._adamw = adamw.build(parameters, _EMBEDDINGS, spec.optim)
+            self._model = core.wrap(model)
+            self._optimizer = distributed.distribute(self._adamw, self._model)
+        self._config = model.config
+        self._config.finalize_model_grads_func = _reduce_gradients
+        self._rotary = llama.rotary(config).to(device)
+        self._shards = list(distributed.shards(self._optimizer, parameters, layout, self._places.copies()))
+        new_rows = [
+            shard.rows(shard.of(shard.holder), self._first_new_row(shard), None)
+            for shard in self._shards
+            if shard.name in _EMBEDDINGS
+        ]
+        self._inner_step = InnerStep(self._adamw, NewRows(new_rows))
+
+    def _first_new_row(self, shard: shards.Shard) -> int:
+        """The first new row as this tensor rank counts the rows of its embedding."""
+        here: int = self._spec.first_new_row - self._tp_rank * shard.shape[0]
+        return min(max(here, 0), shard.shape[0])
+
+    @property
+    def data_rank(self) -> tuple[int, int]:
+        return (parallel_state.get_data_parallel_rank(), self._layout.data)
+
+    def train_step(
+        self, micro_batches: Sequence[MicroBatch], lr_by_group: Mapping[Group, float], skip_if_norm_above: float
+    ) -> StepSums:
+        tokens = self._tokens_over_ranks(micro_batches)
+        with device_scope():
+            self._model.train()
+            self._model.zero_grad_buffer()
+            self._optimizer.zero_grad()
+            losses = self._run(micro_batches, tokens, forward_only=False)
+            self._optimizer.prepare_grads()
+        nll = sum(float(nll_T.double().sum()) for nll_T, _ in losses) if self._tp_rank == 0 else 0.0
+        nll_over_ranks = process_group.sum_over_ranks([nll], self._device)[0]
+        gradients = self._masked_gradients()
+        norm = shards.global_norm((shard.within(flat, *shard.owned) for shard, flat in gradients), self._device)
+        skipped = not math.isfinite(norm) or norm > skip_if_norm_above
+        if not skipped:
+            clip((flat for _, flat in gradients), norm, self._spec.optim.clip_norm)
+            self._inner_step.take(lr_by_group)
+            with device_scope():
+                self._optimizer.step_with_ready_grads()
+        return StepSums(nll_over_ranks, tokens, norm, skipped)
+
+    def _tokens_over_ranks(self, micro_batches: Sequence[MicroBatch]) -> int:
+        here = len(micro_batches)
+        first_of_replica = dist.get_rank(parallel_state.get_model_parallel_group()) == 0
+        tokens, total = process_group.sum_over_ranks(
+            [sum(batch.labelled for batch in micro_batches) if first_of_replica else 0, here], self._device
+        )
+        if total != here * dist.get_world_size():
+            raise ValueError(f"rank {dist.get_rank()} brings {here} micro-batches, all ranks together {total:.0f}")
+        return int(tokens)
+
+    def _run(self, micro_batches: Sequence[MicroBatch], tokens: int, *, forward_only: bool) -> _Losses:
+        """Take the micro-batches through the pipeline; gives the losses of each position on the last stage."""
+        lengths = {len(batch.tokens_T) for batch in micro_batches}
+        # Stages tell each other the shapes of what they send only when they cannot know them.
+        self._config.variable_seq_lengths = self._layout.pipeline > 1 and len(lengths) > 1
+        losses: _Losses = get_forward_backward_func()(
+            forward_step_func=partial(self._forward, max(tokens, 1)),
+            data_iterator=iter([batch.to(self._device) for batch in micro_batches]),
+            model=[self._model],
+            num_microbatches=len(micro_batches),
+            seq_length=max(lengths),
+            micro_batch_size=1,
+            forward_only=forward_only,
+        )
+        return losses
+
+    def _forward(self, tokens: int, batches: Iterator[MicroBatch], model: Any) -> tuple[torch.Tensor, Any]:
+        batch = next(batches)
+        out: torch.Tensor = model(
+            input_ids=batch.tokens_T[None],
+            position_ids=batch.positions_T[None],
+            attention_mask=None,
+            packed_seq_params=core.packed(documents(batch, self._rotary)),
+        )
+
+        def loss(logits_1TV: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, tuple[torch.Tensor, MicroBatch]]:
+            nll_T = core.token_losses(logits_1TV[0], batch.labels_T, self._layout)
+            no_count = torch.zeros((), dtype=torch.int, device=nll_T.device)  # tokens are counted already
+            return nll_T.sum() / tokens, no_count, (nll_T.detach(), batch)
+
+        return out, loss
+
+    def _masked_gradients(self) -> list[tuple[shards.Shard, torch.Tensor]]:
+        gradients = []
+        for shard in self._shards:
+            if shard.trained:
+                flat = shard.holder.grad.view(-1)  # type: ignore[union-attr]  # prepare_grads has set it
+                if self._spec.train == "new_rows":
+                    shard.rows(flat, None, self._first_new_row(shard)).zero_()
+                gradients.append((shard, flat))
+        return gradients
+
+    def eval_sums(self, micro_batches: Sequence[MicroBatch]) -> dict[int, tuple[float, int]]:
+        totals: dict[int, tuple[float, int]] = {}
+        if micro_batches:
+            with torch.no_grad(), device_scope():
+                self._model.eval()
+                for nll_T, batch in self._run(micro_batches, 1, forward_only=True):
+                    hf_model.by_source(nll_T, batch, totals)
+        return process_group.sum_by_source(totals, self._device, count_here=self._tp_rank == 0)
+
+    def local_state(self) -> Iterator[StatePart]:
+        return shards.local_state(self._shards, self._adamw, self._places)
+
+    def load_state(self, reader: StateReader, step: int) -> None:
+        shards.load_state(self._shards, self._adamw, self._places, reader, step)
+        with device_scope():
+            self._model.start_param_sync(force_sync=True)
+
+    def close(self) -> None:
+        self._inner_step.remove()
+        self._adamw.state.clear()
+
+
+def _reduce_gradients(model: list[Any], num_tokens: Any = None, **groups: Any) -> None:
+    """megatron-core's own reduction over data ranks and tied embeddings, without its division by tokens."""
+    finalize_model_grads(model, None, **groups)
+
+
+def _checked_places(
+    config: PretrainedConfig, layout: Layout, tp_rank: int, parameters: Mapping[str, torch.nn.Parameter]
+) -> CorePlaces:
+    """The table of the family, once it explains every tensor of both models."""
+    table = llama.rows(config)
+    with torch.device("meta"):
+        hf_shapes = {
+            name: tuple(parameter.shape)
+            for name, parameter in hf_model.named_parameters(hf_model.empty_model(config)).items()
+        }
+    everywhere: list[Any] = [None] * dist.get_world_size()
+    dist.all_gather_object(everywhere, list(parameters))
+    # With tied embeddings, the last stage's output layer is a copy of the first stage's embedding.
+    aliases = {_OUTPUT: _INPUT} if config.tie_word_embeddings else {}
+    check_complete(table, hf_shapes, {name for names in everywhere for name in names} - aliases.keys())
+    places = CorePlaces(table, layout, tp_rank, aliases)
+    places.check(parameters)
+    return places
+
+
+def build(spec: EngineSpec) -> MegatronEngine:
+    """The engine on this process; joins the others.
+
+    Raises:
+        UserError: if the layout is impossible or the version unknown, before anything is allocated.
+    """
+    versions.check()
+    config = hf_model.read_config(spec.hf_dir, spec.vocab_rows)
+    layout = plan(config, spec.parallel.tensor, spec.parallel.pipeline, process_group.world_size())
+    return MegatronEngine(spec, layout, config, process_group.start())

@@ -1,0 +1,53 @@
+"""Which process holds what, decided and checked before anything is allocated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from transformers import PretrainedConfig
+
+from configs.errors import UserError
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Sizes of the three ways to share, and the vocabulary padded so that tensor ranks get equal shares."""
+
+    tensor: int
+    pipeline: int
+    data: int
+    layers_per_stage: int
+    vocab_rows: int
+    """Of the model that users know."""
+    padded_rows: int
+    """Of megatron-core's tensors, over all tensor ranks; the rest is zero and takes no part in any number."""
+
+
+def plan(config: PretrainedConfig, tensor: int, pipeline: int, processes: int) -> Layout:
+    """The layout of a model on so many processes.
+
+    Raises:
+        UserError: if the processes, or a dimension of the model, cannot be divided so; names all that is wrong.
+    """
+    wrong = []
+    if processes % (tensor * pipeline):
+        wrong.append(f"{processes} processes are not a multiple of tensor x pipeline ({tensor} x {pipeline})")
+    for what, count, by, share in (
+        ("attention heads", config.num_attention_heads, "tensor", tensor),
+        ("key/value heads", config.num_key_value_heads, "tensor", tensor),
+        ("hidden size", config.hidden_size, "tensor", tensor),
+        ("feed-forward size", config.intermediate_size, "tensor", tensor),
+        ("layers", config.num_hidden_layers, "pipeline", pipeline),
+    ):
+        if count % share:
+            wrong.append(f"the model's {count} {what} are not divisible by parallel.{by} ({share})")
+    if wrong:
+        raise UserError(f"pretrain.parallel: {'; '.join(wrong)}")
+    return Layout(
+        tensor=tensor,
+        pipeline=pipeline,
+        data=processes // (tensor * pipeline),
+        layers_per_stage=config.num_hidden_layers // pipeline,
+        vocab_rows=config.vocab_size,
+        padded_rows=-(-config.vocab_size // tensor) * tensor,
+    )

@@ -1,0 +1,119 @@
+"""megatron-core's GPTModel for one rank of a layout, with our attention and norm in its layers.
+
+Shapes: T positions of a micro-batch, V vocabulary rows of this tensor rank.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from megatron.core import parallel_state, tensor_parallel
+from megatron.core.distributed import DistributedDataParallel, DistributedDataParallelConfig
+from megatron.core.models.gpt.gpt_model import GPTModel
+from megatron.core.packed_seq_params import PackedSeqParams
+from megatron.core.transformer.transformer_block import TransformerBlockSubmodules
+from megatron.core.transformer.transformer_config import TransformerConfig
+from transformers import PretrainedConfig
+
+from pretrain.engines.megatron import versions
+from pretrain.engines.megatron.layout import Layout
+from pretrain.engines.megatron.packed_attention import Documents, PackedCoreAttention, RmsNorm
+from pretrain.micro_batch import NO_LABEL
+from pretrain.models import llama
+
+
+def join_groups(layout: Layout) -> None:
+    """Make megatron-core's process groups, or keep those of an engine before with the same layout."""
+    if parallel_state.model_parallel_is_initialized():
+        sizes = (
+            parallel_state.get_tensor_model_parallel_world_size(),
+            parallel_state.get_pipeline_model_parallel_world_size(),
+        )
+        if sizes == (layout.tensor, layout.pipeline):
+            return
+        parallel_state.destroy_model_parallel()
+    parallel_state.initialize_model_parallel(layout.tensor, layout.pipeline, create_gloo_process_groups=False)
+
+
+def core_config(config: PretrainedConfig, layout: Layout) -> Any:
+    """How megatron-core is to build and run the model."""
+    return TransformerConfig(
+        **llama.transformer_config(config),
+        tensor_model_parallel_size=layout.tensor,
+        pipeline_model_parallel_size=layout.pipeline,
+        pipeline_dtype=torch.float32,
+        params_dtype=torch.float32,
+        perform_initialization=False,  # the weights come through load_state
+        # Gradients are sums then, nowhere divided by micro-batches or ranks; the loss is divided beforehand.
+        calculate_per_token_loss=True,
+    )
+
+
+def build(config: PretrainedConfig, layout: Layout) -> Any:
+    """This rank's stage of the model; weights are not yet anything."""
+    core = core_config(config, layout)
+    layer = versions.layer_spec()
+    layer.submodules.input_layernorm = RmsNorm
+    layer.submodules.pre_mlp_layernorm = RmsNorm
+    layer.submodules.self_attention.submodules.core_attention = PackedCoreAttention
+    return GPTModel(
+        config=core,
+        transformer_layer_spec=TransformerBlockSubmodules(
+            layer_specs=[layer] * layout.layers_per_stage, layer_norm=RmsNorm
+        ),
+        vocab_size=layout.padded_rows,
+        max_sequence_length=config.max_position_embeddings,
+        pre_process=parallel_state.is_pipeline_first_stage(),
+        post_process=parallel_state.is_pipeline_last_stage(),
+        share_embeddings_and_output_weights=config.tie_word_embeddings,
+        position_embedding_type="none",  # our attention rotates
+    )
+
+
+def wrap(model: Any) -> Any:
+    """The model with gradients in buffers that the distributed optimizer cuts up."""
+    return DistributedDataParallel(
+        model.config,
+        DistributedDataParallelConfig(grad_reduce_in_fp32=True, use_distributed_optimizer=True),
+        model,
+    )
+
+
+def core_names(model: Any, layout: Layout) -> dict[str, torch.nn.Parameter]:
+    """Parameters of this stage by their names in the whole model."""
+    first = parallel_state.get_pipeline_model_parallel_rank() * layout.layers_per_stage
+    names: dict[str, torch.nn.Parameter] = {}
+    for name, parameter in model.named_parameters():
+        if name.startswith("decoder.layers."):
+            _, _, layer, rest = name.split(".", 3)
+            name = f"decoder.layers.{first + int(layer)}.{rest}"
+        names[name] = parameter
+    return names
+
+
+def packed(here: Documents) -> Any:
+    """What carries documents through megatron-core's layers to our attention."""
+    params = PackedSeqParams(qkv_format="thd")
+    params.documents = here
+    return params
+
+
+def token_losses(logits_TV: torch.Tensor, labels_T: torch.Tensor, layout: Layout) -> torch.Tensor:
+    """Negative log-likelihood of each position's label, over the vocabulary of all tensor ranks.
+
+    Returns:
+        Shape (T,), float32, nats; 0 where there is no label.
+    """
+    labelled = labels_T != NO_LABEL
+    logits = logits_TV[labelled].float()
+    width = logits.shape[1]
+    real = layout.vocab_rows - parallel_state.get_tensor_model_parallel_rank() * width
+    if real < width:
+        # Rows that only make up the number must not share in the probability.
+        logits = logits.index_fill(1, torch.arange(max(real, 0), width, device=logits.device), -torch.inf)
+    nll = tensor_parallel.vocab_parallel_cross_entropy(logits[:, None], labels_T[labelled][:, None])[:, 0]
+    out: torch.Tensor = torch.zeros(labels_T.shape, dtype=torch.float32, device=nll.device).masked_scatter(
+        labelled, nll
+    )
+    return out

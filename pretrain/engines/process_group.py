@@ -1,0 +1,90 @@
+"""The processes of a run, as torch.distributed knows them."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+import torch.distributed as dist
+
+from configs.errors import UserError
+
+_VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
+
+
+def world_size() -> int:
+    """Processes of the run, before anything is started.
+
+    Raises:
+        UserError: if only some of torchrun's variables are set, or one is no number.
+    """
+    if "RANK" not in os.environ and "WORLD_SIZE" not in os.environ:
+        return 1
+    missing = [name for name in _VARIABLES if name not in os.environ]
+    if missing:
+        raise UserError(f"the environment lacks {', '.join(missing)}; start the processes with torchrun")
+    return _number("WORLD_SIZE")
+
+
+def start() -> torch.device:
+    """Join the other processes, once; gives the device of this one.
+
+    nccl where there is a GPU, gloo where there is none. Without torchrun's variables it is a group of one.
+
+    Raises:
+        UserError: if only some of torchrun's variables are set, or this node has fewer GPUs than processes.
+    """
+    size = world_size()
+    local = _number("LOCAL_RANK") if size > 1 or "RANK" in os.environ else 0
+    on_gpu = torch.cuda.is_available()
+    if on_gpu and local >= torch.cuda.device_count():
+        raise UserError(f"process {local} of this node has no GPU, there are {torch.cuda.device_count()}; start fewer")
+    device = torch.device("cuda", local) if on_gpu else torch.device("cpu")
+    if on_gpu:
+        torch.cuda.set_device(device)
+    if dist.is_initialized():
+        return device
+    backend = "nccl" if on_gpu else "gloo"
+    if "RANK" in os.environ:
+        dist.init_process_group(backend, device_id=device if on_gpu else None)
+    else:
+        store = dist.HashStore()  # type: ignore[attr-defined]  # documented, but not in torch's __all__
+        dist.init_process_group(backend, store=store, rank=0, world_size=1)
+    return device
+
+
+def stop() -> None:
+    """Leave the other processes; at the end of the program."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def _number(name: str) -> int:
+    try:
+        return int(os.environ[name])
+    except ValueError:
+        raise UserError(f"the environment variable {name} must be a number, got {os.environ[name]!r}") from None
+
+
+def sum_over_ranks(values: list[float], device: torch.device) -> list[float]:
+    """Each value summed over all processes, in float64; every process gets the same numbers."""
+    summed = torch.tensor(values, dtype=torch.float64, device=device)
+    dist.all_reduce(summed)
+    return [float(value) for value in summed]
+
+
+def sum_by_source(
+    totals: dict[int, tuple[float, int]], device: torch.device, *, count_here: bool = True
+) -> dict[int, tuple[float, int]]:
+    """Losses and tokens by source, summed over all processes.
+
+    Args:
+        count_here: whether this process contributes; one that holds a copy of another's numbers does not.
+    """
+    width = torch.tensor(max(totals, default=-1) + 1, device=device)
+    dist.all_reduce(width, dist.ReduceOp.MAX)
+    table = torch.zeros(int(width), 3, dtype=torch.float64, device=device)
+    for source, (nll, tokens) in totals.items() if count_here else ():
+        table[source] = torch.tensor([nll, tokens, 1], dtype=torch.float64)
+    dist.all_reduce(table)
+    return {source: (nll, int(tokens)) for source, (nll, tokens, seen) in enumerate(table.tolist()) if seen}

@@ -1,0 +1,299 @@
+"""A tiny Llama, ragged batches, and real processes that train it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from transformers import LlamaConfig, LlamaForCausalLM
+
+REPOSITORY = Path(__file__).parents[3]
+OLD_ROWS, NEW_ROWS = 131, 6
+STEPS, MICRO_BATCHES = 10, 4
+LR = {"matrices": 2e-3, "vectors": 2e-3, "embeddings": 1e-3, "new_rows": 1e-3}
+
+
+@dataclass(frozen=True)
+class Lab:
+    """Files that every case starts from, and the way to run one."""
+
+    root: Path
+    lr: Mapping[str, float]
+
+    def case(self, name: str, engine: str, *do: Any, tied: bool = True, **more: Any) -> dict[str, Any]:
+        """A case of a job; `do` are its commands."""
+        hf = self.root / ("tied" if tied else "untied")
+        return {
+            "name": name,
+            "engine": engine,
+            "hf": str(hf),
+            "new_rows": str(hf / "new_rows.safetensors"),
+            "batches": str(self.root / "batches.safetensors"),
+            "vocab_rows": OLD_ROWS + NEW_ROWS,
+            "first_new_row": OLD_ROWS,
+            "do": do,
+            **more,
+        }
+
+    def run(
+        self, cases: list[dict[str, Any]], *, processes: int, timeout_s: float = 120, python_path: str = ""
+    ) -> dict[str, list[Any]]:
+        """What each rank saw of each case.
+
+        Raises:
+            AssertionError: if a process fails or takes longer than allowed; none is left behind.
+        """
+        out = self.root / f"job-{time.monotonic_ns()}"
+        out.mkdir()
+        job = out / "job.json"
+        job.write_text(json.dumps(cases))
+        _run_all([sys.executable, str(Path(__file__).with_name("driver.py")), str(job), str(out)], processes, out,
+                 timeout_s, python_path)  # fmt: skip
+        ranks = [json.loads((out / f"rank{rank}.json").read_text()) for rank in range(processes)]
+        return {name: [seen[name] for seen in ranks] for name in ranks[0]}
+
+
+def _run_all(command: list[str], processes: int, out: Path, timeout_s: float, python_path: str) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    running = []
+    for rank in range(processes):
+        environment = {
+            **os.environ,
+            "RANK": str(rank),
+            "LOCAL_RANK": str(rank),
+            "WORLD_SIZE": str(processes),
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(port),
+            "GLOO_SOCKET_IFNAME": "lo",
+            "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": os.pathsep.join(path for path in (python_path, str(REPOSITORY)) if path),
+            "CUDA_VISIBLE_DEVICES": "",
+            "PYTHONWARNINGS": "ignore",
+        }
+        with (out / f"rank{rank}.log").open("wb") as log:
+            running.append(
+                subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=out, start_new_session=True)
+            )
+    try:
+        ends = time.monotonic() + timeout_s
+        while any(process.poll() is None for process in running):
+            if time.monotonic() > ends or any(process.poll() for process in running):
+                break
+            time.sleep(0.05)
+    finally:
+        codes = [process.poll() for process in running]
+        for process in running:
+            if process.poll() is None:
+                os.kill(process.pid, signal.SIGUSR1)  # says where it stands
+                time.sleep(0.5)
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    logs = "\n".join((out / f"rank{rank}.log").read_text()[-4000:] for rank in range(processes))
+    assert codes == [0] * processes, f"exit codes {codes} (None: killed after {timeout_s} s)\n{logs}"
+
+
+LAYOUTS: dict[str, tuple[str, int, dict[str, Any]]] = {
+    "zero 0": ("deepspeed", 2, {"zero": "0"}),
+    "zero 1": ("deepspeed", 2, {"zero": "1"}),
+    "zero 2": ("deepspeed", 2, {"zero": "2"}),
+    "zero 3": ("deepspeed", 2, {"zero": "3"}),
+    "tensor 2": ("megatron", 2, {"tensor": 2}),
+    "pipeline 2": ("megatron", 2, {"pipeline": 2}),
+    "data 2": ("megatron", 2, {}),
+    "zero 1 of 3": ("deepspeed", 3, {"zero": "1"}),
+    "zero 3 of 3": ("deepspeed", 3, {"zero": "3"}),
+    "tensor 2 x pipeline 2": ("megatron", 4, {"tensor": 2, "pipeline": 2}),
+    "pipeline 2 x data 2": ("megatron", 4, {"pipeline": 2}),
+    "tensor 2 x data 2": ("megatron", 4, {"tensor": 2}),
+    "pipeline 4": ("megatron", 4, {"pipeline": 4}),
+}
+"""Framework, processes, and `parallel` of each layout."""
+
+
+class Jobs:
+    """Every case of every layout; those of a framework and a number of processes run in one job, when first asked."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self._done: dict[tuple[str, int], dict[str, list[Any]]] = {}
+        self._failed: dict[tuple[str, int], str] = {}
+
+    def seen(self, layout: str, case: str) -> list[Any]:
+        """What the commands of a case gave, which must be equal on all ranks."""
+        ranks = self.all_ranks(layout, case)
+        assert all(seen == ranks[0] for seen in ranks), f"ranks differ: {ranks}"
+        result: list[Any] = ranks[0]
+        return result
+
+    def all_ranks(self, layout: str, case: str) -> list[list[Any]]:
+        """The same, rank by rank."""
+        framework, processes, _ = LAYOUTS.get(layout, ("single", 1, {}))
+        return self._job(framework, processes)[f"{layout}: {case}"]
+
+    def back_on_single(self, layout: str) -> list[Any]:
+        """The second five steps on `single`, from the layout's checkpoint after the first five."""
+        framework, processes, _ = LAYOUTS[layout]
+        self._job(framework, processes)
+        key = (f"back from {framework}", processes)
+        if key not in self._done:
+            same = [name for name, (other, count, _) in LAYOUTS.items() if (other, count) == (framework, processes)]
+            cases = [
+                self.lab.case(
+                    name, "single", ("load", {"root": self.checkpoints(name, "whole"), "step": 5}), steps(5, 10)
+                )
+                for name in same
+            ]
+            self._done[key] = self.lab.run(cases, processes=1)
+        result: list[Any] = self._done[key][layout][0]
+        return result
+
+    def checkpoints(self, layout: str, case: str) -> str:
+        """Where a case puts its checkpoints."""
+        return str(self.lab.root / "checkpoints" / layout / case)
+
+    def _job(self, framework: str, processes: int) -> dict[str, list[Any]]:
+        if framework != "single" and find_spec(framework) is None:
+            pytest.skip(f"{framework} is not installed")
+        if framework != "single":
+            self._job("single", 1)  # leaves the checkpoint that the others continue
+        key = (framework, processes)
+        if key in self._failed:
+            pytest.fail(self._failed[key])
+        if key not in self._done:
+            same = [name for name, (other, count, _) in LAYOUTS.items() if (other, count) == key]
+            cases = [case for layout in same or ["single"] for case in self._cases(layout)]
+            try:
+                self._done[key] = self.lab.run(cases, processes=processes)
+            except AssertionError as failure:
+                self._failed[key] = str(failure)
+                raise
+        return self._done[key]
+
+    def _cases(self, layout: str) -> list[dict[str, Any]]:
+        framework, _, parallel = LAYOUTS.get(layout, ("single", 1, {}))
+
+        def case(name: str, *do: Any, **more: Any) -> dict[str, Any]:
+            return self.lab.case(f"{layout}: {name}", framework, *do, parallel=parallel, **more)
+
+        def save(name: str, step: int) -> Any:
+            return ("save", {"root": self.checkpoints(layout, name), "step": step})
+
+        whole = self.checkpoints("single", "whole")
+        faster = {**LR, "new_rows": 5e-3}
+        return [
+            case("whole", LOAD, evaluate("held_out"), steps(0, 5), save("whole", 5), steps(5, 10)),
+            case("untied", LOAD, steps(0, 10), tied=False),
+            case("continued", ("load", {"root": whole, "step": 5}), steps(5, 10), evaluate("held_out")),
+            case("documents", LOAD, evaluate("a_and_b"), evaluate("other_a_and_b")),
+            case("faster new rows", LOAD, steps(0, 3, faster), save("faster", 3)),
+            case(
+                "new rows only", LOAD, steps(0, 3, faster), save("new_rows", 3), steps(3, 5, faster), train="new_rows"
+            ),
+            case("untied new rows only", LOAD, steps(0, 3, faster), save("u", 3), train="new_rows", tied=False),
+            case("skip", LOAD, steps(0, 2), save("skip", 2), steps(2, 3, LR, 0.1), save("skip", 3), steps(3, 5)),
+            case("not a number", ("load_base", {"broken": True}), steps(0, 1), save("broken", 1)),
+        ]
+
+
+LOAD: Any = ("load_base", {})
+
+
+def evaluate(batches: str) -> Any:
+    """The command that measures batches."""
+    return ("eval", {"batches": batches})
+
+
+def steps(first: int, last: int, lr: dict[str, float] = LR, skip_if_norm_above: float = 1e9) -> Any:
+    """The command that trains."""
+    return ("steps", {"first": first, "last": last, "lr": lr, "skip_if_norm_above": skip_if_norm_above})
+
+
+@pytest.fixture(scope="session")
+def jobs(lab: Lab) -> Jobs:
+    """The cases of all layouts."""
+    return Jobs(lab)
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """The tiny model, tied and untied, and the batches of all steps."""
+    root = tmp_path_factory.mktemp("engines")
+    for tied in (True, False):
+        _save_model(root / ("tied" if tied else "untied"), tied=tied)
+    generator = torch.Generator().manual_seed(7)
+    tensors: dict[str, torch.Tensor] = {}
+    for step in range(STEPS):
+        for micro in range(MICRO_BATCHES):
+            # Every other step its micro-batches are of one length, as in training, and else of several.
+            length = 48 if step % 2 else 40 + 5 * micro
+            tensors |= micro_batch(f"step{step}/{micro}", length, generator)
+    tensors["step8/3/labels"][:] = -100  # nothing to predict at all
+    for micro in range(MICRO_BATCHES):
+        tensors |= micro_batch(f"held_out/{micro}", 48, generator)
+    tensors |= documents("a_and_b/0", [23, 25], [0, 1], torch.Generator().manual_seed(1))
+    tensors |= documents("other_a_and_b/0", [23, 25], [0, 1], torch.Generator().manual_seed(1))
+    tensors["other_a_and_b/0/tokens"][:23] = (tensors["a_and_b/0/tokens"][:23] + 1) % OLD_ROWS
+    tensors["other_a_and_b/0/labels"][:22] = tensors["other_a_and_b/0/tokens"][1:23]
+    save_file(tensors, root / "batches.safetensors")
+    return Lab(root, LR)
+
+
+def _save_model(folder: Path, *, tied: bool) -> None:
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=OLD_ROWS,
+        hidden_size=64,
+        intermediate_size=96,
+        num_hidden_layers=4,
+        num_attention_heads=8,
+        num_key_value_heads=4,
+        max_position_embeddings=128,
+        tie_word_embeddings=tied,
+        initializer_range=0.1,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    rows = {"model.embed_tokens.weight": torch.randn(NEW_ROWS, 64) * 0.1}
+    if not tied:
+        rows["lm_head.weight"] = torch.randn(NEW_ROWS, 64) * 0.1
+    save_file(rows, folder / "new_rows.safetensors")
+
+
+def micro_batch(name: str, length: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
+    """Documents of any length, of three sources, with padding at the end."""
+    cuts = torch.randperm(length - 6, generator=generator)[:3].sort().values + 1
+    bounds = [0, *cuts.tolist(), length - 3, length]
+    lengths = [end - start for start, end in itertools.pairwise(bounds)]
+    tensors = documents(name, lengths, [0, 1, 2, 1, 0], generator)
+    tensors[f"{name}/labels"][length - 3 :] = -100
+    return tensors
+
+
+def documents(name: str, lengths: list[int], sources: list[int], generator: torch.Generator) -> dict[str, torch.Tensor]:
+    """A micro-batch of documents of these lengths and sources."""
+    tokens = torch.randint(0, OLD_ROWS + NEW_ROWS, (sum(lengths),), generator=generator)
+    labels = torch.roll(tokens, -1)
+    bounds = torch.tensor([0, *lengths]).cumsum(0)
+    labels[bounds[1:] - 1] = -100
+    return {
+        f"{name}/tokens": tokens,
+        f"{name}/labels": labels,
+        f"{name}/positions": torch.cat([torch.arange(length) for length in lengths]),
+        f"{name}/cu_seqlens": bounds.to(torch.int32),
+        f"{name}/source": torch.repeat_interleave(torch.tensor(sources), torch.tensor(lengths)),
+    }
