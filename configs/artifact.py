@@ -133,7 +133,8 @@ class Claim:
         """Leave the marker; `result` is small JSON data that later steps need."""
         marker = {"plan": self.plan_digest, "files": self.written, "result": result}
         write_json(self.dir / TASKS / f"{self.key}.json", marker)
-        return Done(result)
+        # Through JSON, so that it equals the result that a later attempt reads from the marker.
+        return Done(json.loads(canonical_json(result)))
 
 
 @dataclass

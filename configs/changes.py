@@ -58,9 +58,10 @@ def inputs_file(name: str) -> str:
 def _known_pieces(listing: Path) -> dict[str, list[dict[str, Any]]]:
     pieces: dict[str, list[dict[str, Any]]] = {}
     if listing.exists():
-        for line in listing.read_text().splitlines():
-            piece = json.loads(line)
-            pieces.setdefault(piece["name"], []).append(piece)
+        with open(listing, encoding="utf-8") as lines:
+            for line in lines:
+                piece = json.loads(line)
+                pieces.setdefault(piece["name"], []).append(piece)
     return pieces
 
 

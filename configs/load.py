@@ -99,13 +99,14 @@ def _section_at(schema: type[BaseModel], path: KeyPath) -> type[BaseModel] | Non
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             info = annotation.model_fields.get(str(part))
             annotation = info.annotation if info is not None else None
-        else:  # a mapping or a list: its values' type
-            annotation = (typing.get_args(annotation) or (None,))[-1]
-        annotation = _without_none(annotation)
+        else:  # a mapping, a list or a tuple of any length: its values' type
+            annotation = next((one for one in reversed(typing.get_args(annotation)) if one is not Ellipsis), None)
+        annotation = without_none(annotation)
     return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
 
 
-def _without_none(annotation: Any) -> Any:
+def without_none(annotation: Any) -> Any:
+    """The type itself where None is allowed beside it."""
     if typing.get_origin(annotation) in (types.UnionType, typing.Union):
         return next(option for option in typing.get_args(annotation) if option is not type(None))
     return annotation

@@ -6,13 +6,14 @@ schema, not the YAML dialect, decides what a value is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
 
 from configs.errors import ConfigError, Place, Problem, UserError
 
@@ -79,22 +80,34 @@ def parse_yaml(content: bytes | str, file: str) -> PlacedValues:
     placed = PlacedValues(file)
     try:
         text = content if isinstance(content, str) else content.decode("utf-8-sig")
-        root = YAML(typ="safe", pure=True).compose(text)
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1 if isinstance(content, bytes) else 1
         raise ConfigError([Problem(Place(file, line, 1), "", "not UTF-8; save the file as UTF-8")]) from None
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = Place(file, mark.line + 1, mark.column + 1) if mark is not None else Place(file, 1, 1)
-        raise ConfigError([Problem(place, "", f"not YAML: {error.problem or error.context}")]) from None
-    except YAMLError as error:
-        raise ConfigError([Problem(Place(file, 1, 1), "", f"not YAML: {str(error).splitlines()[0]}")]) from None
+    root = _compose(text, file)
     if root is None:
         return placed
     if not isinstance(root, MappingNode):
         raise ConfigError([Problem(Place(file, 1, 1), "", "expected sections such as 'run:' and 'corpus:' at the top")])
     placed.values = _Reader(placed).mapping(root, ())
     return placed
+
+
+def _compose(text: str, file: str) -> Node | None:
+    try:
+        root: Node | None = YAML(typ="safe", pure=True).compose(text)
+    except ReaderError as error:
+        line, column = text.count("\n", 0, error.position) + 1, error.position - text.rfind("\n", 0, error.position)
+        message = f"not YAML: a control character, U+{ord(text[error.position]):04X}"
+        raise ConfigError([Problem(Place(file, line, column), "", message)]) from None
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = Place(file, mark.line + 1, mark.column + 1) if mark is not None else Place(file, 1, 1)
+        raise ConfigError([Problem(place, "", f"not YAML: {error.problem or error.context}")]) from None
+    except YAMLError as error:
+        raise ConfigError([Problem(Place(file, 1, 1), "", f"not YAML: {str(error).splitlines()[0]}")]) from None
+    except RecursionError:
+        raise ConfigError([Problem(Place(file, 1, 1), "", f"more than {MAX_DEPTH} levels deep")]) from None
+    return root
 
 
 class _Reader:
@@ -151,9 +164,19 @@ def override(placed: PlacedValues, assignment: str) -> None:
     if not equals or not key.strip():
         raise ConfigError([Problem(shown, "", "expected key=value, as in pretrain.optim.lr=2e-5")])
     # One key, so that a scalar, a list and a mapping are all read the same way.
-    read = parse_yaml(f"value: {text}", shown.file)
+    try:
+        read = parse_yaml(f"value: {text}", shown.file)
+    except ConfigError as error:
+        raise ConfigError([replace(problem, place=shown) for problem in error.problems]) from None
     if read.problems:
-        raise ConfigError([Problem(shown, problem.key, problem.message) for problem in read.problems])
+        raise ConfigError(
+            [
+                Problem(shown, key.strip() + problem.key.removeprefix("value"), problem.message)
+                for problem in read.problems
+            ]
+        )
+    if len(read.values) > 1:
+        raise ConfigError([Problem(shown, key.strip(), "expected one value, got several lines of keys")])
     holder: Any = {"": placed.values}
     part: str | int = ""
     path: KeyPath = ()
@@ -172,7 +195,8 @@ def override(placed: PlacedValues, assignment: str) -> None:
         path = (*path, part)
     holder[part] = read.values["value"]
     _forget_places_below(placed, path)
-    placed.key_places[path] = placed.value_places[path] = shown
+    placed.key_places[path] = shown
+    placed.value_places.update({(*path, *known[1:]): shown for known in read.value_places})
 
 
 def _forget_places_below(placed: PlacedValues, path: KeyPath) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +78,9 @@ def _described(paths: Iterable[Path], root: Path) -> tuple[RawFile, ...]:
     found = []
     for path in paths:
         status = path.stat()
-        found.append(RawFile(path.relative_to(root).as_posix(), path, status.st_size, status.st_mtime_ns))
+        # Names on an old file server may be CP932; the name of a document must be text all the same.
+        name = os.fsencode(path.relative_to(root).as_posix()).decode(errors="backslashreplace")
+        found.append(RawFile(name, path, status.st_size, status.st_mtime_ns))
     return tuple(sorted(found))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,9 @@ from configs.schema.section import Section
 
 RESOLVED = "resolved.yaml"
 """Written into the run directory; can itself be used as a run file."""
+
+# What JSON may hold as it is and YAML must not, or takes for a line end.
+_YAML_ONLY = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
 def resolved_lines(section: Section, placed: PlacedValues) -> Iterator[str]:
@@ -40,9 +44,10 @@ def _scalar(value: Any) -> str:
         return value
     if value is None or isinstance(value, bool | int | float):
         return json.dumps(value)
-    return json.dumps(list(value) if isinstance(value, tuple) else str(value), ensure_ascii=False)
+    text = json.dumps(list(value) if isinstance(value, tuple) else str(value), ensure_ascii=False)
+    return _YAML_ONLY.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _origin(placed: PlacedValues, path: KeyPath) -> str:
     known = placed.value_places.get(path)
-    return str(known) if known is not None else "default"
+    return _YAML_ONLY.sub(" ", str(known).replace("\n", " ")) if known is not None else "default"

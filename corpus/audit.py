@@ -52,4 +52,5 @@ def dropped_documents(corpus: Artifact, reason: str, count: int) -> Iterator[str
 
 
 def _quarantine(corpus: Artifact) -> list[dict[str, str]]:
-    return [json.loads(line) for line in corpus.path(QUARANTINE).read_text(encoding="utf-8").splitlines()]
+    with open(corpus.path(QUARANTINE), encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]

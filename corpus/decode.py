@@ -18,14 +18,18 @@ _CANDIDATES = ("utf-8", "euc_jp", "cp932")
 _CONTROL = bytes(sorted(set(range(32)) - {9, 10, 12, 13, 27}))
 _MAX_CONTROL_SHARE = 0.01
 
-# A Japanese reading must look Japanese: Latin-1 or Cyrillic bytes also decode as CP932 or EUC-JP, into rare kanji
-# and half-width katakana. Kana are about half of Japanese text; a text without any this long does not occur.
-_KANA = re.compile(r"[ぁ-んァ-ヶー]")
-_HALF_WIDTH = re.compile(r"[\uff61-\uff9f]")
-_WIDE = re.compile(r"[\u3000-\u9fff\uf900-\ufaff]")
+# A Japanese reading must look Japanese: Latin-1 or Cyrillic bytes also decode as CP932 or EUC-JP, into rare kanji,
+# private characters and half-width katakana. Kana are about half of Japanese text; a text without any this long does
+# not occur.
+_KANA = re.compile(r"[ぁ-んァ-ヶー]+")
+_HALF_WIDTH = re.compile(r"[\uff61-\uff9f]+")
+_WIDE = re.compile(r"[\u3000-\u9fff\ue000-\ufaff]+")
 _MIN_KANA_SHARE = 0.05
 _MAX_HALF_WIDTH_SHARE = 0.5
 _SHORT = 20
+
+# An encoding that a page may name reads these bytes as ASCII does; UTF-7, UTF-16, unicode_escape and EBCDIC do not.
+_MARKUP = rb"<p>\u0041 +AEE-</p>"
 
 
 class UndecodableError(Exception):
@@ -48,7 +52,7 @@ def decode(content: bytes, declared: str | None = None) -> Decoded:
     """Read bytes as text.
 
     Args:
-        declared: encoding that the document names itself, tried first; wrong names are passed over.
+        declared: encoding that the document names itself, tried after UTF-8; wrong names are passed over.
     Raises:
         UndecodableError: if they are binary, or fit no encoding plausibly.
 
@@ -61,7 +65,7 @@ def decode(content: bytes, declared: str | None = None) -> Decoded:
     _refuse_binary(content)
     if _JIS_ESCAPE.search(content):
         return _strict(content, "iso2022_jp_ext" if b"\x1b(I" in content else "iso2022_jp_1", content)
-    candidates = ((declared,) if declared and _known(declared) else ()) + _CANDIDATES
+    candidates = ["utf-8", *([declared] if declared and _known(declared) else []), *_CANDIDATES[1:]]
     furthest = 0
     for encoding in candidates:
         try:
@@ -69,7 +73,7 @@ def decode(content: bytes, declared: str | None = None) -> Decoded:
         except UnicodeDecodeError as error:
             furthest = max(furthest, error.start)
             continue
-        if encoding == "utf-8" or content.isascii() or _plausible(text):
+        if encoding == "utf-8" or _plausible(text):
             return Decoded(text, codecs.lookup(encoding).name)
     raise UndecodableError("undecodable", f"no encoding of {', '.join(_CANDIDATES)} fits beyond byte {furthest}")
 
@@ -83,8 +87,8 @@ def _strict(content: bytes, encoding: str, whole: bytes) -> Decoded:
 
 def _known(encoding: str) -> bool:
     try:
-        return bool(codecs.lookup(encoding))
-    except LookupError:
+        return _MARKUP.decode(encoding) == _MARKUP.decode("ascii")
+    except (LookupError, UnicodeError):
         return False
 
 
@@ -97,8 +101,13 @@ def _refuse_binary(content: bytes) -> None:
 
 
 def _plausible(text: str) -> bool:
-    wide = len(_WIDE.findall(text))
-    half = len(_HALF_WIDTH.findall(text))
+    wide = _count(_WIDE, text)
+    half = _count(_HALF_WIDTH, text)
     if wide + half < _SHORT:
         return half <= wide + 1
-    return len(_KANA.findall(text)) >= _MIN_KANA_SHARE * wide and half <= _MAX_HALF_WIDTH_SHARE * (wide + half)
+    return _count(_KANA, text) >= _MIN_KANA_SHARE * wide and half <= _MAX_HALF_WIDTH_SHARE * (wide + half)
+
+
+def _count(runs: re.Pattern[str], text: str) -> int:
+    """Characters in runs; a list of them would take a hundred bytes each."""
+    return sum(run.end() - run.start() for run in runs.finditer(text))

@@ -20,11 +20,9 @@ def held_out_rows(cluster_ids: Sequence[str], seed: int, settings: HeldOut) -> l
     """
     places = [_place(seed, cluster) for cluster in cluster_ids]
     chosen = sorted(place for place in places if place < settings.share)
-    if len(chosen) > settings.max_documents:
-        chosen = chosen[: settings.max_documents]
-    # Documents of one cluster have one place and so go together.
-    limit = chosen[-1] if chosen else -1.0
-    return [place <= limit for place in places]
+    # Documents of one cluster have one place and so go together, or stay together where they would be too many.
+    limit = chosen[settings.max_documents] if len(chosen) > settings.max_documents else settings.share
+    return [place < limit for place in places]
 
 
 def _place(seed: int, cluster: str) -> float:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from configs.schema.section import Section, operational, rule
 
 Format = Literal["auto", "txt", "html", "jsonl", "parquet"]
+# Files of the corpus are named after it.
+SourceName = Annotated[str, StringConstraints(pattern=r"^\w[\w.-]{0,62}$")]
 
 
 class Source(Section):
@@ -28,8 +30,8 @@ class Source(Section):
     """Field of a record that holds the text."""
     meta_keys: tuple[str, ...] = ()
     """Further fields of a record that are kept in the column meta, masked like the text."""
-    language: str = Field(pattern=r"^[a-z]{2,3}$")
-    """Language of the source (ISO 639), e.g. ja; rules and evaluation go by it."""
+    language: str = Field(pattern=r"^([a-z]{2,3}|code)$")
+    """Language of the source (ISO 639), e.g. ja, or code; rules and evaluation go by it."""
     license: str = ""
     """Licence of the texts, carried to the model card."""
 
@@ -99,7 +101,7 @@ class Limits(Section):
 class Corpus(Section):
     """From sources to clean, deduplicated shards."""
 
-    sources: dict[str, Source] = Field(min_length=1)
+    sources: dict[SourceName, Source] = Field(min_length=1)
     """The sources by name, preferred ones first: of two duplicates the earlier source's stays."""
     preset: str = "inhouse"
     """Normalisation steps and rules: a name in configs/presets, or the path of a YAML file."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 Check = Callable[[Any], str | None]
@@ -21,6 +22,11 @@ def operational(default: Any, **constraints: Any) -> Any:
     return Field(default, json_schema_extra=dict(_OPERATIONAL), **constraints)
 
 
+def is_operational(info: FieldInfo) -> bool:
+    """Whether a field was declared with `operational`."""
+    return info.json_schema_extra == _OPERATIONAL
+
+
 def rule(key: str) -> Callable[[CheckT], CheckT]:
     """Mark a method of a section as a rule: it gives a message about `key`, or None when all is well."""
 
@@ -34,7 +40,10 @@ def rule(key: str) -> Callable[[CheckT], CheckT]:
 class Section(BaseModel):
     """A section of the run file. The docstring under a field is its description."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)
+    # JSON, which manifests are, has neither infinity nor NaN.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True, allow_inf_nan=False
+    )
 
     _rules: ClassVar[tuple[tuple[str, str], ...]] = ()
 
@@ -59,7 +68,7 @@ class Section(BaseModel):
         """The values that decide what comes out, as plain JSON data, defaults included."""
         values: dict[str, Any] = {}
         for name, info in type(self).model_fields.items():
-            if info.json_schema_extra == _OPERATIONAL:
+            if is_operational(info):
                 continue
             values[name] = _plain(getattr(self, name))
         return values

@@ -53,6 +53,10 @@ def deduplicate(
     unique = np.flatnonzero(exact_N == STAYS)
     groups = [unique[group] for group in groups_of(hash_bands(signature_NK[unique], settings.bands, settings.rows))]
     near_N = _near(rows, groups, texts_of, settings.threshold, clusters)
+    # A copy of what goes has no kept document with the same text, only one that resembles it.
+    copies = np.flatnonzero(exact_N != STAYS)
+    copies = copies[near_N[exact_N[copies]] != STAYS]
+    near_N[copies], exact_N[copies] = near_N[exact_N[copies]], STAYS
     _link(groups, signature_NK, settings.threshold, clusters)
     return Verdict(exact_N, near_N, clusters.labels())
 

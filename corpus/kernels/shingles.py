@@ -64,7 +64,8 @@ def _sign(offsets_N1: Int64, utf8: Bytes, signature_NK: UInt32) -> None:
             value = hashes[k]
             # The high bits choose the bin, the low ones are the value: one hash serves all bins.
             bin_ = np.int64(((value >> np.uint64(32)) * np.uint64(bins)) >> np.uint64(32))
-            low = np.uint32(value & np.uint64(0xFFFFFFFF))
+            # All bits set means empty; a document whose only shingle had that value would have no full bin.
+            low = min(np.uint32(value & np.uint64(0xFFFFFFFF)), empty - np.uint32(1))
             row[bin_] = min(row[bin_], low)
         if count > 0:
             _fill_empty_bins(row, empty)

@@ -13,8 +13,11 @@ _ZERO = r"[0０]"
 _OPEN, _CLOSE = r"[(（]", r"[)）]"
 _GAP = rf"(?:{_HYPHEN}|[ \u3000])"
 
-# Not inside a longer number or part number: TP-200-0315-08, 2024-0312-3344-5566.
-_BEFORE = rf"(?<![0-9０-９A-Za-zＡ-Ｚａ-ｚ+＋])(?<![0-9０-９A-Za-zＡ-Ｚａ-ｚ]{_HYPHEN})(?<![0-9０-９][.．])"
+# Not inside a longer number or part number: TP-200-0315-08, 2024-0312-3344-5566. TEL and FAX may touch the number;
+# NFKC makes TEL of ℡.
+_GLUED = r"(?<=TEL)|(?<=Tel)|(?<=tel)|(?<=FAX)|(?<=Fax)|(?<=fax)|(?<=ＴＥＬ)|(?<=ＦＡＸ)"
+_FREE_STANDING = rf"(?<![0-9０-９A-Za-zＡ-Ｚａ-ｚ+＋])(?<![0-9０-９A-Za-zＡ-Ｚａ-ｚ]{_HYPHEN})(?<![0-9０-９][.．])"
+_BEFORE = rf"(?:{_GLUED}|{_FREE_STANDING})"
 _AFTER = rf"(?!{_DIGIT})(?!{_HYPHEN}{_DIGIT})"
 
 _NUMBER = re.compile(
@@ -37,6 +40,8 @@ _MOBILE = re.compile(r"0[5-9]0|0800")
 _FREE = re.compile(r"0120|0570|0990")
 # A bare run of ten digits that begins with 0 may be anything; a word before it decides.
 _ANNOUNCED = re.compile(r"(?:TEL|Tel|tel|FAX|Fax|fax|℡|電話|携帯|内線|ファクス|ファックス|番号)[^0-9０-９\n]{0,6}$")
+_ANNOUNCED_WITHIN = 11
+"""Characters before a number that can hold the longest word and the gap after it."""
 _TO_ASCII = str.maketrans("０１２３４５６７８９", "0123456789")
 
 
@@ -67,4 +72,5 @@ def _is_phone(match: re.Match[str]) -> bool:
         return len(digits) == 11
     if len(digits) != 10:
         return False
-    return not bare or bool(_FREE.match(digits)) or bool(_ANNOUNCED.search(match.string[: match.start()]))
+    before = match.string[max(0, match.start() - _ANNOUNCED_WITHIN) : match.start()]
+    return not bare or bool(_FREE.match(digits)) or bool(_ANNOUNCED.search(before))

@@ -9,7 +9,8 @@ import unicodedata
 # line ends to some programs and nothing to others.
 _INVISIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _LINE_ENDS = re.compile("\r\n?|[\u2028\u2029]")
-_TRAILING = re.compile(r"[ \t\u3000]+(?=\n|$)")
+# From the first space of a run on, and without going back: a run of n spaces takes n steps and not n squared.
+_TRAILING = re.compile(r"(?<![ \t\u3000])[ \t\u3000]++(?=\n|$)")
 _MANY_BLANK = re.compile(r"\n{3,}")
 
 

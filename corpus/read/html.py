@@ -70,9 +70,10 @@ def page_text(html: str) -> str:
     tree = HTMLTree.parse(html)
     if tree.document is None:
         return ""
-    for reading in tree.document.query_selector_all(_READINGS):
+    # values(): going over the list itself takes time quadratic in its length.
+    for reading in tree.document.query_selector_all(_READINGS).values():
         reading.decompose()
-    for listing in tree.document.query_selector_all("ul, ol"):
+    for listing in tree.document.query_selector_all("ul, ol").values():
         if _is_menu(listing):
             listing.decompose()
     text: str = extract_plain_text(tree, skip_elements=_FRAME, comments=False)
@@ -81,5 +82,5 @@ def page_text(html: str) -> str:
 
 def _is_menu(listing: Any) -> bool:
     characters = len("".join(listing.text.split()))
-    linked = sum(len("".join(link.text.split())) for link in listing.query_selector_all("a"))
+    linked = sum(len("".join(link.text.split())) for link in listing.query_selector_all("a").values())
     return characters > 0 and linked >= _MENU_LINK_SHARE * characters

@@ -95,7 +95,7 @@ def _add_record(reading: Reading, builder: BatchBuilder, position: int, line: by
     except UndecodableError as error:
         reading.put_aside(position, error.reason, error.detail)
         return
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # ValueError: also a number of more than 4,300 digits
         reading.put_aside(position, "not_json", f"a record of {len(line)} bytes")
         return
     add_mapping(reading, builder, position, record, decoded.encoding)
@@ -108,18 +108,17 @@ def add_mapping(reading: Reading, builder: BatchBuilder, position: int, record: 
     if not isinstance(text, str):
         reading.put_aside(position, "no_text", f"the field {source.text_key!r} is missing or no text")
         return
-    if not _encodable(text):
-        reading.put_aside(position, "undecodable", "a lone surrogate in the text")
+    url = record.get("url") if isinstance(record.get("url"), str) else None
+    found = {key: record[key] for key in source.meta_keys if key in record}
+    meta = json.dumps(found, ensure_ascii=False, sort_keys=True, default=str) if found else None
+    if not all(_encodable(one) for one in (text, url or "", meta or "")):
+        reading.put_aside(position, "undecodable", "a lone surrogate in the record")
         return
-    url = record.get("url")
-    meta = {key: record[key] for key in source.meta_keys if key in record}
-    builder.add(
-        text,
-        position,
-        encoding,
-        url=url if isinstance(url, str) else None,
-        meta=json.dumps(meta, ensure_ascii=False, sort_keys=True, default=str) if meta else None,
-    )
+    size, limit = len(text.encode()), reading.document_bytes
+    if size > limit:
+        reading.put_aside(position, "too_large", f"a text of {size} bytes, the limit is {limit}")
+        return
+    builder.add(text, position, encoding, url=url, meta=meta)
 
 
 def _encodable(text: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -27,12 +28,32 @@ def read_parquet(reading: Reading) -> Iterator[Batch]:
                 return
             columns = [name for name in (source.text_key, "url", *source.meta_keys) if name in names]
             for rows in file.iter_batches(batch_size=BATCH_DOCUMENTS, columns=columns):
-                for record in rows.to_pylist():
-                    add_mapping(reading, builder, row, record, "utf-8")
+                for record in _records(rows):
+                    if record is None:
+                        reading.put_aside(row, "undecodable", "a field that is not UTF-8")
+                    else:
+                        add_mapping(reading, builder, row, record, "utf-8")
                     row += 1
                 if (batch := builder.take()) is not None:
                     yield batch
-    except (OSError, pa.ArrowInvalid) as error:
+    except (OSError, pa.ArrowException) as error:
         reading.put_aside(row, "damaged", type(error).__name__)
         if (batch := builder.take()) is not None:
             yield batch
+
+
+def _records(rows: pa.RecordBatch) -> Iterator[dict[str, Any] | None]:
+    """The rows; None for one whose text is not UTF-8, which Arrow does not check when it reads."""
+    try:
+        found: list[dict[str, Any] | None] = rows.to_pylist()
+    except UnicodeDecodeError:
+        found = [_record(rows.slice(number, 1)) for number in range(rows.num_rows)]
+    yield from found
+
+
+def _record(row: pa.RecordBatch) -> dict[str, Any] | None:
+    try:
+        record: dict[str, Any] = row.to_pylist()[0]
+    except UnicodeDecodeError:
+        return None
+    return record

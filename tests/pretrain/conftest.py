@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tiny import tiny_run
 
 from configs.schema.run import Run
 from corpus.build import build_corpus
 from pretrain.pack import pack_tokens
 from pretrain.train import train
+from tests.tiny import tiny_run
 from tokenizer.extend import extend_tokenizer
 
 MakeRun = Callable[..., Run]

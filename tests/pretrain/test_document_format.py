@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from tiny import write_base
 
 from configs.errors import UserError
 from pretrain.document_format import DocumentFormat
+from tests.tiny import write_base
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny import tiny_run, write_base
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from configs.artifact import Artifact
@@ -23,6 +22,7 @@ from pretrain.export import export_model
 from pretrain.pack import pack_tokens
 from pretrain.stage import checkpoints_dir, model_dir
 from pretrain.train import train
+from tests.tiny import tiny_run, write_base
 from tokenizer.extend import extend_tokenizer
 
 MakeRun = Callable[..., Run]

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny import tiny_run
 
 from configs.artifact import Artifact
 from configs.errors import UserError
@@ -23,6 +22,7 @@ from pretrain.checkpoint.reader import CheckpointReader
 from pretrain.metrics_file import read_metrics
 from pretrain.stage import checkpoints_dir, train_plan
 from pretrain.train import train
+from tests.tiny import tiny_run
 
 MakeRun = Callable[..., Run]
 
@@ -78,7 +78,7 @@ _KILLED = """
 import os, signal, sys
 from importlib import import_module
 from pathlib import Path
-from tiny import tiny_run
+from tests.tiny import tiny_run
 from pretrain.train import train
 
 root, run_dir, where, name, times = sys.argv[1:]

@@ -4,9 +4,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tiny import tiny_run
 
 from slurm.render import STAGES, BatchStage, render
+from tests.tiny import tiny_run
 from tsugiki.__main__ import main
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "slurm"

@@ -28,7 +28,8 @@ def test_the_curve_begins_at_the_base_and_ends_at_the_extension(gpt2: ByteBpe) -
     }
     assert points[-1]["new_tokens"] == len(extension.tokens)
     japanese = [point["ja"] for point in points]
-    assert japanese == sorted(japanese, key=lambda figure: figure or 0)  # never fewer characters per token with more tokens
+    # Never fewer characters per token with more tokens.
+    assert japanese == sorted(japanese, key=lambda figure: figure or 0)
     assert {point["en"] for point in points} == {points[0]["en"]}
 
 

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from tiny import tiny_run
 
 from corpus.build import build_corpus
+from tests.tiny import tiny_run
 from tsugiki.__main__ import main
 
 REPOSITORY = Path(__file__).parents[2]

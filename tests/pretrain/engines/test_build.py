@@ -18,7 +18,7 @@ from pretrain.engines.build import build_engine
 from pretrain.engines.megatron.layout import plan
 
 if TYPE_CHECKING:
-    from pretrain.engines.conftest import Lab
+    from tests.pretrain.engines.conftest import Lab
 
 CONFIG = LlamaConfig(
     vocab_size=131,

@@ -20,7 +20,7 @@ from pretrain.checkpoint.reader import CheckpointReader
 from pretrain.engines.base import Kind
 
 if TYPE_CHECKING:
-    from pretrain.engines.conftest import Jobs
+    from tests.pretrain.engines.conftest import Jobs
 
 LOSS, NORM, STATE = 2e-6, 2e-5, 2e-5
 """Relative differences allowed in fp32. A wrong weight decay shows as 3e-5 in the losses and 2e-4 in the state."""

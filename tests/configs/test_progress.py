@@ -1,0 +1,92 @@
+"""Progress: a line at the end and now and then where nobody watches, a bar on a terminal."""
+
+from __future__ import annotations
+
+import logging
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from configs.progress import Progress
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What was logged."""
+    return [record.getMessage() for record in caplog.records]
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> list[float]:
+    """Time that goes on by hand: the waiting would take minutes."""
+    now = [1000.0]
+    monkeypatch.setattr("configs.progress.time.monotonic", lambda: now[0])
+    caplog.set_level(logging.INFO, "tsugiki.progress")
+    return now
+
+
+def test_the_end_gives_one_line(clock: list[float], caplog: pytest.LogCaptureFixture) -> None:
+    with Progress("corpus: measure", 250_000_000, "MB") as progress:
+        clock[0] += 10
+        progress.advance(250_000_000)
+    assert lines(caplog) == ["corpus: measure         250/250 MB  25.0 MB/s  10.0 s"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        pytest.param(14.9, [], id="just before fifteen seconds"),
+        pytest.param(15, ["train                   100/400 steps  6.7 steps/s  ends in 45 s  loss 2.5"], id="fifteen"),
+        pytest.param(31, ["train                   100/400 steps  3.2 steps/s  ends in 2 min  loss 2.5"], id="minutes"),
+    ],
+)
+def test_a_line_comes_every_fifteen_seconds_with_the_expected_end(
+    clock: list[float], caplog: pytest.LogCaptureFixture, seconds: float, shown: list[str]
+) -> None:
+    with Progress("train", 400, "steps") as progress:
+        clock[0] += seconds
+        progress.advance(100, "loss 2.5")
+        progress.advance(0)
+        assert lines(caplog) == shown
+
+
+def test_small_amounts_show_a_tenth_of_a_megabyte(clock: list[float], caplog: pytest.LogCaptureFixture) -> None:
+    with Progress("pack", 99_000_000, "MB") as progress:
+        clock[0] += 1
+        progress.advance(1_250_000)
+    assert lines(caplog)[0].startswith("pack                    1.2/99.0 MB  1.2 MB/s")
+
+
+def test_an_error_gives_no_line(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(ZeroDivisionError), Progress("pack", 1, "MB"):
+        assert 1 / 0
+    assert lines(caplog) == []
+
+
+def test_an_unknown_total_is_no_division_by_zero(clock: list[float], caplog: pytest.LogCaptureFixture) -> None:
+    with Progress("read", 0, "documents") as progress:
+        clock[0] += 20
+        progress.advance(5)
+    assert lines(caplog)[0] == "read                    5/0 documents  0.2 documents/s"
+
+
+def test_a_terminal_shows_a_bar() -> None:
+    script = (
+        "from configs.progress import Progress\n"
+        "with Progress('corpus: measure', 4, 'documents') as progress:\n"
+        "    progress.advance(4, 'kept 3')\n"
+    )
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "TERM": "xterm", "COLUMNS": "120"}
+    subprocess.run([sys.executable, "-c", script], env=environment, stderr=theirs, check=True)
+    os.close(theirs)
+    shown = os.read(ours, 65536).decode()
+    os.close(ours)
+    assert "corpus: measure" in shown
+    assert "100 %" in shown
+    assert "kept 3" in shown

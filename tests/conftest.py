@@ -1,0 +1,57 @@
+"""For every test: no network, no flaky deadlines."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import os
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+# Before huggingface_hub is imported, which reads it once; without it every look-up is tried six times.
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+# Two shared cores: the time of one example says nothing. The same examples every time, and no folder for them.
+settings.register_profile("suite", deadline=None, derandomize=True, database=None, max_examples=60)
+settings.load_profile("suite")
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections to other machines fail, with a message that says why, as they do where there is no network."""
+    for name in ("connect", "connect_ex", "sendto"):
+        monkeypatch.setattr(socket.socket, name, _guarded(getattr(socket.socket, name)))
+    monkeypatch.setattr(socket, "getaddrinfo", _guarded_look_up(socket.getaddrinfo))
+
+
+def _guarded(call: Callable[..., Any]) -> Callable[..., Any]:
+    def guarded(self: socket.socket, *arguments: Any) -> Any:
+        address = arguments[-1]
+        if isinstance(address, tuple) and not _is_loopback(address[0]):
+            raise OSError(errno.ENETUNREACH, f"tests do not connect to other machines, not even to {address[0]}")
+        return call(self, *arguments)
+
+    return guarded
+
+
+def _guarded_look_up(call: Callable[..., Any]) -> Callable[..., Any]:
+    def guarded(host: Any, *arguments: Any, **more: Any) -> Any:
+        name = host.decode() if isinstance(host, bytes) else host
+        if name not in (None, "", socket.gethostname()) and not _is_loopback(name):
+            raise socket.gaierror(socket.EAI_NONAME, f"tests do not look up other machines, not even {name}")
+        return call(host, *arguments, **more)
+
+    return guarded
+
+
+def _is_loopback(host: Any) -> bool:
+    if host in ("localhost", ""):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,47 @@
+"""The steps by name, in their order, and what each one changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from configs.schema.corpus import Normalise
+from configs.schema.preset import PRESETS, load_preset
+from corpus.batch import Batch
+from corpus.normalise.step import STEPS, normalise
+from corpus.tally import Tally
+
+
+def test_the_documents_each_step_changed_are_counted(batch_of: Callable[..., Batch]) -> None:
+    tally = Tally()
+    batch = normalise(batch_of("ﾎﾟﾝﾌﾟ ", "弁\u200b", "点検"), ["invisible", "nfkc", "space"], Normalise(), tally)
+    assert batch.column("text").to_pylist() == ["ポンプ", "弁", "点検"]
+    assert tally.counts == {"normalised.invisible": 1, "normalised.nfkc": 1, "normalised.space": 1}
+
+
+def test_the_order_is_the_presets(batch_of: Callable[..., Batch]) -> None:
+    # A comma that NFKC has made half-width is no longer a Japanese one.
+    first = normalise(batch_of("弁，管．"), ["punctuation", "nfkc"], Normalise(), Tally())
+    last = normalise(batch_of("弁，管．"), ["nfkc", "punctuation"], Normalise(), Tally())
+    assert (first.column("text").to_pylist(), last.column("text").to_pylist()) == (["弁、管。"], ["弁,管."])
+
+
+def test_the_other_columns_stay_as_they_are(batch_of: Callable[..., Batch]) -> None:
+    batch = batch_of("ﾎﾟﾝﾌﾟ", "弁", meta="{}")
+    changed = normalise(batch, list(STEPS), Normalise(), Tally())
+    assert changed.schema == batch.schema
+    assert changed.drop_columns(["text"]) == batch.drop_columns(["text"])
+
+
+def test_what_is_kept_is_the_run_files(batch_of: Callable[..., Batch]) -> None:
+    texts = [
+        normalise(batch_of("①（ア）"), ["nfkc"], Normalise(keep=keep), Tally()).column("text").to_pylist()[0]
+        for keep in ("①", "（", "")
+    ]
+    assert texts == ["①(ア)", "1（ア)", "1(ア)"]
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in PRESETS.glob("*.yaml")))
+def test_the_steps_of_shipped_presets_exist(name: str) -> None:
+    assert set(load_preset(name).steps) <= set(STEPS)
