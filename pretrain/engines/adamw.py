@@ -49,7 +49,8 @@ def build(
         {"params": parameters, "name": name, "weight_decay": optim.weight_decay if name == "matrices" else 0.0}
         for name, parameters in members.items()
     ]
-    return torch.optim.AdamW(groups, lr=0.0, betas=optim.betas, eps=optim.eps)
+    # fused: one pass over the memory of a step instead of a dozen, on CPU as on GPU.
+    return torch.optim.AdamW(groups, lr=0.0, betas=optim.betas, eps=optim.eps, fused=True)
 
 
 def set_rates(optimizer: torch.optim.Optimizer, lr_by_group: Mapping[Group, float]) -> None:

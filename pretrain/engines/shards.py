@@ -116,7 +116,7 @@ def load_state(
         _fill(shard, shard.holder, places, reader, "master")
         if shard.trained and reader.has_moments and step > 0:
             state = optimizer.state[shard.holder]
-            state.setdefault("step", torch.tensor(float(step)))
+            state.setdefault("step", torch.tensor(float(step), device=shard.holder.device))
             for kind in _MOMENTS:
                 _fill(shard, state.setdefault(kind, torch.zeros_like(shard.holder)), places, reader, kind)
 

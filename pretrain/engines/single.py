@@ -92,7 +92,7 @@ class SingleEngine:
             parameter.copy_(reader.read(name, whole, "master"))
             if reader.has_moments and step > 0 and parameter.requires_grad:
                 state = {kind: reader.read(name, whole, kind).to(self._device) for kind in _MOMENTS}
-                self._optimizer.state[parameter] = {"step": torch.tensor(float(step)), **state}
+                self._optimizer.state[parameter] = {"step": torch.tensor(float(step), device=self._device), **state}
 
     def close(self) -> None:
         self._optimizer.state.clear()
