@@ -1,0 +1,25 @@
+"""One figure of a benchmark, and how a time is taken."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+Figures = dict[str, dict[str, Any]]
+
+
+def figure(value: float, unit: str, **peers: float) -> dict[str, Any]:
+    """A figure beside what it is compared with, measured in the same run."""
+    return {"value": value, "unit": unit, "peers": peers}
+
+
+def best_seconds(work: Callable[[], object], rounds: int = 5) -> float:
+    """Least wall time of some rounds after one that warms up: others on the machine only ever add time."""
+    work()
+    seconds = []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - started)
+    return min(seconds)

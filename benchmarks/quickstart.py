@@ -1,0 +1,78 @@
+"""The whole quickstart on this machine: how long, how much memory, and what the model learned, beside its limits."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from benchmarks.figures import Figures, figure
+
+_RUN_FILE = "configs/quickstart.yaml"
+_SECONDS_BETWEEN_LOOKS = 0.5
+
+
+@dataclass(frozen=True)
+class Quickstart:
+    """A run that ended, and what it took."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+    seconds: float
+    peak_bytes: int
+    """Most memory that all its processes had at once, shared pages counted once."""
+
+
+def run_quickstart(run_dir: Path) -> Quickstart:
+    """The run of `make quickstart`, in a directory of its own."""
+    command = [sys.executable, "-m", "tsugiki", "run", _RUN_FILE, "--set", f"run.dir={run_dir}"]
+    started, peak = time.perf_counter(), 0
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        with subprocess.Popen(command, stdout=out, stderr=err) as process:
+            while process.poll() is None:
+                peak = max(peak, _bytes_of(process.pid))
+                time.sleep(_SECONDS_BETWEEN_LOOKS)
+        seconds = time.perf_counter() - started
+        out.seek(0)
+        err.seek(0)
+        return Quickstart(process.returncode, out.read(), err.read(), seconds, peak)
+
+
+def report(run_dir: Path) -> dict[str, Any]:
+    """What `tsugiki report --json` prints of it."""
+    command = [sys.executable, "-m", "tsugiki", "report", _RUN_FILE, "--json", "--set", f"run.dir={run_dir}"]
+    figures: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    return figures
+
+
+def _bytes_of(pid: int) -> int:
+    total = 0
+    try:
+        for process in (family := psutil.Process(pid), *family.children(recursive=True)):
+            total += process.memory_full_info().pss
+    except psutil.NoSuchProcess:  # ended between two looks
+        pass
+    return total
+
+
+def measure() -> Figures:
+    """From an empty run directory to the checked model."""
+    with tempfile.TemporaryDirectory() as folder:
+        done = run_quickstart(Path(folder) / "run")
+        if done.exit_code != 0:
+            raise SystemExit(done.stderr)
+        bits = report(Path(folder) / "run")["bits_per_character"]
+    return {
+        "quickstart/seconds": figure(done.seconds, "s", limit=720),
+        "quickstart/peak_memory": figure(done.peak_bytes / 1e9, "GB", limit=8),
+        "quickstart/bits_per_character_ja": figure(bits["ja"]["trained"], "bits", base=bits["ja"]["base"]),
+        "quickstart/bits_per_character_en": figure(bits["en"]["trained"], "bits", base=bits["en"]["base"]),
+    }

@@ -1,0 +1,34 @@
+"""That every benchmark runs and says what it should; how fast is nobody's business in a test."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.__main__ import NAMES
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_a_benchmark_prints_figures_with_units_and_peers(name: str) -> None:
+    command = [sys.executable, "-m", "benchmarks", name, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=REPOSITORY)
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)
+    assert figures
+    for metric, figure in figures.items():
+        assert metric.startswith(f"{name}/")
+        assert figure["value"] > 0
+        assert figure["unit"]
+        assert all(value > 0 for value in figure["peers"].values())
+
+
+def test_no_benchmark_is_left_out() -> None:
+    modules = {path.stem for path in (REPOSITORY / "benchmarks").glob("*.py")}
+    assert set(NAMES) == modules - {"__init__", "__main__", "figures", "text"}
