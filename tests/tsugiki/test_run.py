@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tiny import tiny_run
 
 from configs.lock import exclusive
+from tests.tiny import tiny_run
 from tsugiki.__main__ import main
 
 REPOSITORY = Path(__file__).parents[2]
@@ -363,3 +363,11 @@ def test_several_processes_are_started_by_the_run_itself(finished: Path, tmp_pat
     assert losses[1] == pytest.approx(losses[0], rel=1e-4)
     parts = sorted(path.name for path in (tmp_path / "run" / "checkpoints" / "step-00000012").glob("*.safetensors"))
     assert parts == ["part-00000.safetensors", "part-00001.safetensors"]
+
+
+def test_the_screen_can_be_drawn_and_fetches_nothing(finished: Path, tmp_path: Path) -> None:
+    assert main(["report", str(finished / "run.yaml"), "--svg", str(tmp_path / "screen.svg")]) == 0
+    drawn = (tmp_path / "screen.svg").read_text()
+    assert drawn.startswith("<svg")
+    assert "url(http" not in drawn
+    assert "28&#160;in,&#160;22&#160;kept" in drawn

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -10,13 +12,25 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
-_LOG_COLUMNS = 120
+_COLUMNS = 120
 
 
-def show(figures: Mapping[str, Any], samples: list[dict[str, str]], console: Console | None = None) -> None:
+def show(figures: Mapping[str, Any], samples: list[dict[str, str]]) -> None:
     """Print the results."""
     # A log file has no width; eighty columns would break paths that people copy.
-    console = console or Console(highlight=False, width=None if sys.stdout.isatty() else _LOG_COLUMNS)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _COLUMNS)
+    console.print(_panel(figures, samples))
+
+
+def draw(figures: Mapping[str, Any], samples: list[dict[str, str]]) -> str:
+    """The same as a picture: an SVG text that fetches nothing."""
+    console = Console(highlight=False, width=_COLUMNS, record=True, file=io.StringIO())
+    console.print(_panel(figures, samples))
+    svg = console.export_svg(title=f"tsugiki run  ({figures['run']})", unique_id="tsugiki")
+    return re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)
+
+
+def _panel(figures: Mapping[str, Any], samples: list[dict[str, str]]) -> Panel:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
@@ -45,7 +59,7 @@ def show(figures: Mapping[str, Any], samples: list[dict[str, str]], console: Con
     table.add_row("", "")
     table.add_row("model", figures["hf_dir"])
     table.add_row("report", figures["report_html"])
-    console.print(Panel(table, title=f"tsugiki: {figures['run']}", expand=False))
+    return Panel(table, title=f"tsugiki: {figures['run']}", expand=False)
 
 
 def _one_line(text: str) -> str:
