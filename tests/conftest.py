@@ -1,16 +1,20 @@
-"""For every test: no network, no flaky deadlines."""
+"""For every test: no network, no flaky deadlines, Ctrl-C as on a terminal."""
 
 from __future__ import annotations
 
 import errno
 import ipaddress
 import os
+import signal
 import socket
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import settings
+
+# A job in the background of a script ignores Ctrl-C, and so would the programs that the tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Before huggingface_hub is imported, which reads it once; without it every look-up is tried six times.
 os.environ["HF_HUB_OFFLINE"] = "1"

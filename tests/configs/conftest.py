@@ -15,6 +15,8 @@ from configs.errors import UserError
 from configs.load import load
 from configs.schema.run import Run
 
+Complaints = Callable[..., list[str]]
+ONE_PROBLEM = "1 problem(s); nothing was started"
 RUN_FILE = """\
 run: {name: pumps, dir: runs/pumps, seed: 12}
 corpus:

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from configs.errors import ConfigError, UserError
+from configs.errors import UserError
 from configs.load import load
-from configs.schema.preset import Preset
 from configs.schema.run import Run
-from configs.schema.section import Section
-
-Complaints = Callable[..., list[str]]
-
-ONE_PROBLEM = "1 problem(s); nothing was started"
+from tests.configs.conftest import ONE_PROBLEM, Complaints
 
 
 def test_five_mistakes_are_told_at_once_each_with_line_and_column(complaints: Complaints) -> None:
@@ -273,154 +267,6 @@ def test_an_empty_file_lacks_every_required_section(complaints: Complaints) -> N
         "run.yaml:1:1: pretrain: required, but not given",
         "run.yaml:1:1: run: required, but not given",
         "3 problem(s); nothing was started",
-    ]
-
-
-def test_a_set_option_changes_one_key_and_leaves_the_others(run_file: Path) -> None:
-    before = load(run_file, Run)
-    after = load(run_file, Run, ["pretrain.optim.lr=2e-5", "run.name=other", "tokenizer={add: 7, init: {norm: 2}}"])
-    assert (after.pretrain.optim.lr, after.run.name, after.tokenizer.add, after.tokenizer.init.norm) == (
-        2e-5, "other", 7, 2,
-    )  # fmt: skip
-    assert after.pretrain.optim.model_copy(update={"lr": before.pretrain.optim.lr}) == before.pretrain.optim
-    assert after.corpus == before.corpus
-
-
-def test_of_two_set_options_for_a_key_the_last_one_holds(run_file: Path) -> None:
-    assert load(run_file, Run, ["run.seed=1", "run.seed=2"]).run.seed == 2
-
-
-@pytest.mark.parametrize(
-    ("override", "complaint"),
-    [
-        pytest.param("run.seed", "--set run.seed: expected key=value, as in pretrain.optim.lr=2e-5", id="no value"),
-        pytest.param("=5", "--set =5: expected key=value, as in pretrain.optim.lr=2e-5", id="no key"),
-        pytest.param("run.seed=x", "--set run.seed=x: run.seed: expected an integer, got 'x'", id="wrong type"),
-        pytest.param("run.seed=", "--set run.seed=: run.seed: expected an integer, got nothing", id="nothing"),
-        pytest.param("run.sed=5", "--set run.sed=5: run.sed: unknown key; did you mean 'seed'?", id="unknown key"),
-        pytest.param("run.seed.x=5", "--set run.seed.x=5: run.seed: holds no key 'x'", id="below a number"),
-        pytest.param(
-            "pretrain.optim.lr=[1",
-            "--set pretrain.optim.lr=[1: not YAML: expected ',' or ']', but got '<stream end>'",
-            id="not YAML",
-        ),
-        pytest.param(
-            "tokenizer={add: 1, add: 2}",
-            "--set tokenizer={add: 1, add: 2}: tokenizer.add: given twice, first on line 1",
-            id="given twice",
-        ),
-        pytest.param(
-            "tokenizer={ad: 1}",
-            "--set tokenizer={ad: 1}: tokenizer.ad: unknown key; did you mean 'add'?",
-            id="unknown key inside the value",
-        ),
-        pytest.param(
-            "corpus.sources.manuals.meta_keys.0=x",
-            "--set corpus.sources.manuals.meta_keys.0=x: corpus.sources.manuals.meta_keys: "
-            "expected a list, got a mapping",
-            id="item of a list that is not there",
-        ),
-    ],
-)
-def test_a_wrong_set_option_is_told_as_it_was_typed(
-    complaints: Complaints, run_text: str, override: str, complaint: str
-) -> None:
-    assert complaints(run_text, override) == [complaint, ONE_PROBLEM]
-
-
-def test_a_set_option_with_a_second_key_behind_a_line_end_is_refused(complaints: Complaints, run_text: str) -> None:
-    assert complaints(run_text, "run.name=a\nrun.seed: 3")[-2:] == [
-        "run.seed: 3: run.name: expected one value, got several lines of keys",
-        ONE_PROBLEM,
-    ]
-
-
-def test_a_set_option_can_change_an_item_of_a_list(run_file: Path) -> None:
-    run_file.write_text(run_file.read_text() + "export: {prompts: [一, 二]}\n")
-    assert load(run_file, Run, ["export.prompts.1=三"]).export.prompts == ("一", "三")
-
-
-def test_mistakes_in_the_file_and_on_the_command_line_are_told_together(complaints: Complaints, run_text: str) -> None:
-    assert complaints(run_text.replace("seed: 12", "seed: x"), "pretrain.seq_len=y") == [
-        "--set pretrain.seq_len=y: pretrain.seq_len: expected an integer, got 'y'",
-        "run.yaml:1:43: run.seed: expected an integer, got 'x'",
-        "2 problem(s); nothing was started",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("text", "name"),
-    [
-        pytest.param("no", "no", id="a word that YAML 1.1 takes for false"),
-        pytest.param("1e3", "1e3", id="a number"),
-        pytest.param("'null'", "null", id="quoted null"),
-        pytest.param("2024-01-01", "2024-01-01", id="a date"),
-        pytest.param("0x10", "0x10", id="a hexadecimal number"),
-    ],
-)
-def test_the_declared_type_reads_a_scalar_as_text(run_file: Path, text: str, name: str) -> None:
-    assert load(run_file, Run, [f"run.name={text}"]).run.name == name
-
-
-def test_the_declared_type_reads_a_scalar_as_number(run_file: Path) -> None:
-    run = load(run_file, Run, ["pretrain.optim.lr=1e-5", "pretrain.stages.all.tokens=25_000", "pretrain.optim.eps=1"])
-    assert (run.pretrain.optim.lr, run.pretrain.stages["all"].tokens, run.pretrain.optim.eps) == (1e-5, 25_000, 1.0)
-
-
-def test_null_takes_the_option_that_a_key_has_for_nothing(run_file: Path) -> None:
-    run = load(run_file, Run, ["corpus.dedup.lines=null"])
-    assert run.corpus.dedup.lines is None
-    assert load(run_file, Run).corpus.dedup.lines is not None
-
-
-@pytest.mark.parametrize(
-    ("rule", "complaint"),
-    [
-        pytest.param(
-            "{mesure: characters, min: 1, reason: r, source: s}",
-            "preset.yaml:4:6: rules.0.mesure: unknown key; did you mean 'measure'?",
-            id="unknown key",
-        ),
-        pytest.param(
-            "{measure: characters, reason: r, source: s}",
-            "preset.yaml:4:15: rules.0.measure: give min or max",
-            id="no bound",
-        ),
-        pytest.param(
-            "{measure: characters, min: nan, reason: r, source: s}",
-            "preset.yaml:4:32: rules.0.min: expected a finite number, got 'nan'",
-            id="bound that bounds nothing",
-        ),
-        pytest.param(
-            "{measure: characters, min: 1, reason: Too short, source: s}",
-            "preset.yaml:4:43: rules.0.reason: expected text of the form ^[a-z][a-z0-9_]*$, got 'Too short'",
-            id="reason of two words",
-        ),
-    ],
-)
-def test_a_mistake_in_a_rule_of_a_preset_has_its_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rule: str, complaint: str
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("preset.yaml").write_text(f"description: d\nsteps: []\nrules:\n  - {rule}\n")
-    with pytest.raises(ConfigError) as caught:
-        load(Path("preset.yaml"), Preset)
-    assert complaint in str(caught.value).splitlines()
-
-
-class Choosing(Section):
-    """A key that several types may read."""
-
-    value: int | bool
-
-
-def test_a_value_that_several_types_may_read_is_told_once(run_file: Path) -> None:
-    run_file.write_text("value: much\n")
-    with pytest.raises(ConfigError) as caught:
-        load(run_file, Choosing)
-    assert str(caught.value).splitlines() == [
-        "run.yaml:1:8: value: expected an integer, got 'much'",
-        ONE_PROBLEM,
     ]
 
 

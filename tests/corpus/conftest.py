@@ -14,14 +14,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from configs.artifact import Artifact
 from configs.load import validate
 from configs.places import override, parse_yaml
 from configs.schema.corpus import Source
 from configs.schema.run import Run
 from corpus.batch import Batch, BatchBuilder
+from corpus.build import build_corpus
 from corpus.read.open import read
 from corpus.read.source import Piece, Reading
 from corpus.tally import Tally, Unreadable
+from tests.corpus.corpora import SMALL_TASKS, SOURCES, RunOf
 
 
 @dataclass(frozen=True)
@@ -238,3 +241,9 @@ def run_of() -> Callable[..., Run]:
         return validate(placed, Run)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def built(mixed: Path, run_of: RunOf, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    """The corpus of small tasks, undisturbed."""
+    return build_corpus(run_of(mixed, tmp_path_factory.mktemp("built"), *SOURCES, overrides=SMALL_TASKS))

@@ -5,14 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
-import random
-import shutil
-import subprocess
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -21,39 +15,13 @@ from configs.artifact import Artifact
 from configs.errors import UserError
 from configs.journal import JOURNAL
 from configs.schema.corpus import HeldOut
-from configs.schema.run import Run
-from corpus import tasks
 from corpus.audit import funnel_lines
 from corpus.batch import document_id
 from corpus.build import build_corpus
 from corpus.kernels.shingles import jaccard, shingles_of
 from corpus.split import held_out_rows
-
-REPOSITORY = Path(__file__).parents[2]
-SOURCES = ("manuals", "mail", "english")
-SMALL_TASKS = ("corpus.limits.task_bytes=12000",)
-SECRET = "あいことばはひみつ"
-PARTS = ("kept", "held_out", "dropped")
-
-RunOf = Callable[..., Run]
-Rows = list[dict[str, Any]]
-
-
-def rows_of(corpus: Artifact, *parts: str) -> Rows:
-    """The documents of some parts."""
-    return [row for part in parts for path in corpus.below(part) for row in pq.read_table(path).to_pylist()]
-
-
-def bytes_of(directory: Path) -> dict[str, bytes]:
-    """Everything but the journal."""
-    files = (path for path in directory.rglob("*") if path.is_file() and path.name != JOURNAL)
-    return {path.relative_to(directory).as_posix(): path.read_bytes() for path in files}
-
-
-@pytest.fixture(scope="module")
-def built(mixed: Path, run_of: RunOf, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    """The corpus of small tasks, undisturbed."""
-    return build_corpus(run_of(mixed, tmp_path_factory.mktemp("built"), *SOURCES, overrides=SMALL_TASKS))
+from tests.corpus.conftest import SECRET
+from tests.corpus.corpora import PARTS, SOURCES, RunOf, rows_of
 
 
 def test_the_counts_add_up(built: Artifact) -> None:
@@ -178,83 +146,6 @@ def test_what_was_put_aside_is_named_in_the_audit(built: Artifact) -> None:
     ]
 
 
-@pytest.mark.parametrize("task_bytes", [5000, 256_000_000])
-def test_any_size_of_task_gives_the_same_corpus(
-    built: Artifact, mixed: Path, run_of: RunOf, tmp_path: Path, task_bytes: int
-) -> None:
-    run = run_of(mixed, tmp_path, *SOURCES, overrides=(f"corpus.limits.task_bytes={task_bytes}",))
-    other = build_corpus(run)
-    assert other.counts == built.counts
-    for part in PARTS:
-        # A document of repeated lines alone stands at the beginning of its batch among the dropped ones.
-        one, another = (sorted(rows_of(corpus, part), key=lambda row: str(row["id"])) for corpus in (built, other))
-        assert one == another
-    assert [row["id"] for row in rows_of(other, "kept")] == [row["id"] for row in rows_of(built, "kept")]
-    assert other.path("quarantine.jsonl").read_bytes() == built.path("quarantine.jsonl").read_bytes()
-
-
-def test_the_number_of_workers_does_not_change_a_byte(
-    built: Artifact, mixed: Path, run_of: RunOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # So little work is done in this process otherwise.
-    monkeypatch.setattr(tasks, "_WORTH_A_PROCESS_BYTES", 0)
-    build_corpus(run_of(mixed, tmp_path, *SOURCES, overrides=(*SMALL_TASKS, "corpus.workers=2")))
-    assert bytes_of(tmp_path / "corpus") == bytes_of(built.dir)
-
-
-MOMENTS = [
-    *("after measure", "after decide", "after lines", "after write", "before manifest"),
-    *("after marker 1", "before marker 4", "before marker 14"),
-]
-
-
-@pytest.fixture(scope="module")
-def killed(mixed: Path, run_of: RunOf, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
-    """Runs that were killed, by the moment."""
-    root = tmp_path_factory.mktemp("killed")
-    runs = {moment: run_of(mixed, root / moment, *SOURCES, overrides=SMALL_TASKS) for moment in MOMENTS}
-    settings = root / "runs.json"
-    settings.write_text(json.dumps({moment: run.model_dump(mode="json") for moment, run in runs.items()}))
-    ended = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("killed_builds.py")), str(settings)],
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=300,
-    )
-    assert json.loads(ended.stdout) == dict.fromkeys(MOMENTS, -9)
-    return runs
-
-
-@pytest.mark.parametrize("moment", MOMENTS)
-def test_killed_at_any_moment_and_run_again_not_a_byte_is_different(
-    built: Artifact, killed: dict[str, Run], moment: str
-) -> None:
-    directory = killed[moment].run.dir / "corpus"
-    assert not (directory / "manifest.json").exists()
-    markers = {path: path.stat().st_mtime_ns for path in (directory / ".tasks").glob("*.json")}
-    shards = {path: path.stat().st_mtime_ns for path in directory.glob("measures/*.parquet")}
-    again = build_corpus(killed[moment])
-    assert bytes_of(directory) == bytes_of(built.dir)
-    assert again.digest == built.digest
-    if moment != "before marker 4":
-        # What was finished was not done again.
-        assert markers
-        assert {path: path.stat().st_mtime_ns for path in shards} == shards
-
-
-def test_a_finished_corpus_is_not_built_again(
-    built: Artifact, mixed: Path, run_of: RunOf, caplog: pytest.LogCaptureFixture
-) -> None:
-    before = {path: path.stat().st_mtime_ns for path in built.dir.rglob("*")}
-    with caplog.at_level(logging.INFO, "corpus"):
-        again = build_corpus(run_of(mixed, built.dir.parent, *SOURCES, overrides=SMALL_TASKS))
-    assert again == built
-    assert {path: path.stat().st_mtime_ns for path in built.dir.rglob("*")} == before
-    assert [record.getMessage() for record in caplog.records] == [f"{built.dir} is complete"]
-
-
 def test_document_text_is_in_no_log_and_no_quarantine(
     mixed: Path, run_of: RunOf, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -299,45 +190,6 @@ def test_other_sources_do_not_change_what_is_held_out(
     assert [row["id"] for row in rows_of(alone, "held_out")] == ids
 
 
-@pytest.mark.parametrize(
-    ("overrides", "complaint"),
-    [
-        pytest.param(("corpus.dedup.threshold=0.7",), "dedup.threshold: 0.8 -> 0.7", id="a key"),
-        pytest.param(("run.seed=6",), "seed: 5 -> 6", id="the seed"),
-        pytest.param(
-            ("corpus.sources.english.license=MIT",), 'sources.english.license: "" -> "MIT"', id="a source's licence"
-        ),
-    ],
-)
-def test_another_run_file_is_refused_in_the_same_directory(
-    built: Artifact, mixed: Path, run_of: RunOf, overrides: tuple[str, ...], complaint: str
-) -> None:
-    run = run_of(mixed, built.dir.parent, *SOURCES, overrides=(*SMALL_TASKS, *overrides))
-    with pytest.raises(UserError) as caught:
-        build_corpus(run)
-    assert str(caught.value).startswith(f"{built.dir}: was made by another run file: {complaint}. ")
-
-
-def test_how_the_work_is_done_may_change(built: Artifact, mixed: Path, run_of: RunOf) -> None:
-    assert (
-        build_corpus(run_of(mixed, built.dir.parent, *SOURCES, overrides=(*SMALL_TASKS, "corpus.workers=7"))) == built
-    )
-
-
-def test_changed_sources_are_refused_and_touched_ones_accepted(mixed: Path, run_of: RunOf, tmp_path: Path) -> None:
-    shutil.copytree(mixed / "mail", tmp_path / "mail")
-    run = run_of(tmp_path, tmp_path / "run", "mail", overrides=SMALL_TASKS)
-    built = build_corpus(run)
-    for path in (tmp_path / "mail").iterdir():
-        os.utime(path, ns=(1, 1))
-    assert build_corpus(run) == built
-    changed = (tmp_path / "mail" / "mail.jsonl").read_text().replace("号機", "号室")
-    (tmp_path / "mail" / "mail.jsonl").write_text(changed)
-    os.utime(tmp_path / "mail" / "mail.jsonl", ns=(1, 1))
-    with pytest.raises(UserError, match=r"mail changed 'mail\.jsonl'\. "):
-        build_corpus(run)
-
-
 def test_file_names_in_an_old_encoding_and_odd_directories_do_no_harm(run_of: RunOf, tmp_path: Path) -> None:
     (tmp_path / "manuals").mkdir()
     for number, name in enumerate(("議事録".encode("cp932"), "報告\u2028書".encode(), b"a=b")):
@@ -376,35 +228,3 @@ def test_a_source_or_a_preset_that_does_not_exist_is_told_before_anything_is_wri
             build_corpus(run_of(mixed, tmp_path / "run", "mail", overrides=overrides))
         assert str(caught.value).startswith(complaint)
     assert not (tmp_path / "run").exists()
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 200 kB."""
-    directory = tmp_path / "disk"
-    directory.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(directory)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a small tmpfs is not permitted here")
-    yield directory
-    subprocess.run(["umount", str(directory)], check=True)
-
-
-def test_a_full_disk_is_told_and_with_more_space_the_corpus_is_the_same(
-    run_of: RunOf, tmp_path: Path, small_disk: Path
-) -> None:
-    generator = random.Random(1)
-    (tmp_path / "manuals").mkdir()
-    for number in range(30):
-        text = "".join(chr(generator.randrange(0x3041, 0x3090)) for _ in range(3000))
-        (tmp_path / "manuals" / f"{number}.txt").write_text(text + "。" * 30)
-    run, elsewhere = (run_of(tmp_path, root, "manuals") for root in (small_disk / "run", tmp_path / "elsewhere"))
-    with pytest.raises(UserError) as caught:
-        build_corpus(run)
-    assert str(caught.value).startswith(f"{small_disk / 'run/corpus'}/")
-    assert str(caught.value).endswith(
-        ".parquet: no space left on the device; free some and run the same command again, finished work is kept"
-    )
-    assert list(small_disk.rglob("*.partial")) == []
-    subprocess.run(["mount", "-o", "remount,size=20m", str(small_disk)], check=True)
-    assert build_corpus(run).digest == build_corpus(elsewhere).digest

@@ -1,0 +1,68 @@
+"""The results of a run: on the screen, for machines, as a picture, as a page."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tsugiki.__main__ import main
+
+
+def test_a_run_ends_with_one_screen_of_results(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", str(finished / "run.yaml")]) == 0
+    screen = capsys.readouterr().out
+    for words in (
+        "28 in, 22 kept",
+        "held_out 6",
+        "with 20 new tokens",
+        "bits per character, ja",
+        "bits per character, en",
+        "12 steps",
+        "passed, logits of transformers' reload within",
+        "ポンプの",
+        "before",
+        "after",
+        "model/hf",
+        "report.html",
+    ):
+        assert words in screen
+    assert len(screen.splitlines()) <= 24
+
+
+def test_the_report_for_machines_has_every_figure_and_they_add_up(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["report", str(finished / "run.yaml"), "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["documents_in"] == figures["documents_kept"] + sum(figures["dropped"].values()) == 28
+    assert set(figures["chars_per_token"]) == {"base", "extended"}
+    assert {"base", "trained"} <= set(figures["bits_per_character"]["ja"])
+    assert {"base", "trained"} <= set(figures["bits_per_character"]["en"])
+    assert figures["new_tokens"] == 20
+    assert figures["tokens_trained"] > 0
+    assert 0 <= figures["logits_max_abs_diff"] < 1e-3
+    assert (Path(figures["hf_dir"]) / "model.safetensors").exists()
+    assert Path(figures["report_html"]).exists()
+
+
+def test_the_page_needs_nothing_from_elsewhere(finished: Path) -> None:
+    page = (finished / "run" / "report" / "report.html").read_text()
+    assert page.count("<svg") == 4
+    assert not re.search(r"<(?:script|link|img|iframe)\b|@import|url\((?!#)", page)
+    addresses = set(re.findall(r"https?://[^\"'\s<>)]+", page))
+    assert {address for address in addresses if "w3.org" not in address and "matplotlib.org" not in address} <= {
+        "http://purl.org/dc/elements/1.1/",
+        "http://creativecommons.org/ns#",
+        "http://purl.org/dc/dcmitype/StillImage",
+    }
+
+
+def test_the_screen_can_be_drawn_and_fetches_nothing(finished: Path, tmp_path: Path) -> None:
+    assert main(["report", str(finished / "run.yaml"), "--svg", str(tmp_path / "screen.svg")]) == 0
+    drawn = (tmp_path / "screen.svg").read_text()
+    assert drawn.startswith("<svg")
+    assert "url(http" not in drawn
+    assert "28&#160;in,&#160;22&#160;kept" in drawn
