@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -24,13 +26,16 @@ class Progress:
         title: what is being done, two or three words.
         total: how much there is of `unit`; 0 where nobody knows.
         unit: "MB" counts bytes and shows megabytes; anything else is shown as it is.
+        before: how much of it an earlier attempt did.
     """
 
-    def __init__(self, title: str, total: float, unit: str) -> None:
+    def __init__(self, title: str, total: float, unit: str, before: float = 0) -> None:
         self._title, self._unit = title, unit
         self._scale = 1e-6 if unit == "MB" else 1.0
         self._total = total * self._scale
-        self._done = 0.0
+        self._done = self._before = before * self._scale
+        self._aside_s = 0.0
+        self._aside_since: float | None = None
         self._started = self._last_line = time.monotonic()
         self._note = ""
         self._bar: RichProgress | None = None
@@ -51,7 +56,9 @@ class Progress:
                 console=Console(stderr=True),
             )
             self._bar.start()
-            self._task = self._bar.add_task(self._title, total=self._total or None, rate="", note="")
+            self._task = self._bar.add_task(
+                self._title, total=self._total or None, completed=int(self._done), rate="", note=""
+            )
         return self
 
     def __exit__(
@@ -72,23 +79,40 @@ class Progress:
             self._last_line = time.monotonic()
             _log.info("%s", self._line(finished=False))
 
+    @contextmanager
+    def aside(self, what: str) -> Iterator[Callable[[int, int], None]]:
+        """Something between that is no part of the total, such as an evaluation in training.
+
+        Its time does not count towards the rate. What is given takes how much of it is done, and of how much.
+        """
+        note = self._note
+        began = self._aside_since = time.monotonic()
+        self.advance(0, what)
+        try:
+            yield lambda done, total: self.advance(0, f"{what} {done}/{total}")
+        finally:
+            self._note, self._aside_since = note, None
+            self._aside_s += time.monotonic() - began
+
+    def _seconds(self) -> float:
+        now = time.monotonic() if self._aside_since is None else self._aside_since
+        return now - self._started - self._aside_s
+
     def _amount(self, amount: float) -> str:
         return f"{amount:,.1f}" if self._unit == "MB" and self._total < 100 else f"{amount:,.0f}"
 
     def _rate(self) -> str:
-        seconds = max(time.monotonic() - self._started, 1e-3)
-        return f"{self._done / seconds:,.1f} {self._unit}/s"
+        return f"{(self._done - self._before) / max(self._seconds(), 1e-3):,.1f} {self._unit}/s"
 
     def _line(self, *, finished: bool) -> str:
-        seconds = time.monotonic() - self._started
         parts = [
             f"{self._title:<22}",
             f"{self._amount(self._done)}/{self._amount(self._total)} {self._unit}",
             self._rate(),
         ]
         if finished:
-            parts.append(f"{seconds:.1f} s")
-        elif self._done and self._total:
-            left = seconds * (self._total - self._done) / self._done
+            parts.append(f"{time.monotonic() - self._started:.1f} s")
+        elif self._done > self._before and self._total:
+            left = self._seconds() * (self._total - self._done) / (self._done - self._before)
             parts.append(f"ends in {left / 60:.0f} min" if left > 90 else f"ends in {left:.0f} s")
         return "  ".join([*parts, self._note] if self._note else parts)

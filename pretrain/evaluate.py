@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,10 +89,27 @@ def _rows(texts: Sequence[str], source: int, form: DocumentFormat, seq_len: int)
     return [(stretches[start:end], source) for start, end in itertools.pairwise(first_S1)]
 
 
-def measure(engine: Engine, held_out: HeldOut) -> dict[str, Measured]:
-    """Measure every source that has held-out text; the same on every rank."""
+_PARTS = 10
+"""So often is told how far a measurement is."""
+
+
+def measure(
+    engine: Engine, held_out: HeldOut, tell: Callable[[int, int], None] = lambda done, total: None
+) -> dict[str, Measured]:
+    """Measure every source that has held-out text; the same on every rank.
+
+    Args:
+        tell: is given how many micro-batches of this rank are measured, and how many there are.
+    """
     rank, ranks = engine.data_rank
-    sums = engine.eval_sums(_share(held_out.micro_batches, rank, ranks))
+    share = _share(held_out.micro_batches, rank, ranks)
+    sums: dict[int, tuple[float, int]] = {}
+    at_once = max(1, -(-len(share) // _PARTS))
+    for at in range(0, len(share), at_once):
+        for number, (nll, tokens) in engine.eval_sums(share[at : at + at_once]).items():
+            before = sums.get(number, (0.0, 0))
+            sums[number] = (before[0] + nll, before[1] + tokens)
+        tell(min(at + at_once, len(share)), len(share))
     return {
         source: Measured(*sums[number], held_out.characters[source], held_out.bytes[source])
         for number, source in enumerate(held_out.sources)

@@ -59,6 +59,11 @@ class Job:
     batch_sequences: int
 
     @property
+    def tokens(self) -> int:
+        """Tokens of all steps, padding included."""
+        return self.steps * self.batch_tokens
+
+    @property
     def steps(self) -> int:
         """Optimizer steps of all stages."""
         return self.stages[-1].end

@@ -52,6 +52,7 @@ class _Session:
     held_out: HeldOut
     metrics: Metrics | None
     """On rank 0 only."""
+    progress: Progress
     guard: Guard
     attempt: str
     world_size: int
@@ -77,29 +78,36 @@ def train(run: Run) -> Artifact:
         remove_partial(plan.dir)
     found = ranks.from_first(latest(plan.dir) if ranks.rank() == 0 else None)
     done = Progressed.from_json(found.manifest["config"]) if found is not None else Progressed()
-    with Metrics(plan.dir, run.run.dir / "tensorboard", done.step) if ranks.rank() == 0 else nullcontext() as metrics:
-        session = _begin(run, plan.dir, world_size, done, metrics)
+    job = Job.prepare(run, Artifact.open(plan.upstream["tokens"]))
+    with (
+        Metrics(plan.dir, run.run.dir / "tensorboard", done.step) if ranks.rank() == 0 else nullcontext() as metrics,
+        Progress("train", job.tokens, "tokens", before=done.step * job.batch_tokens) as progress,
+    ):
+        session = _begin(run, job, world_size, done, metrics, progress)
         reader: StateReader = CheckpointReader(found) if found is not None else session.graft.reader
         _evaluate_base(session)
         _run_stages(session, reader)
     ranks.wait_for_all()
     if builder is not None:
-        return _finish(run, builder, session.job)
+        return _finish(run, builder, job)
     return Artifact(plan.dir, {})
 
 
-def _begin(run: Run, root: Path, world_size: int, done: Progressed, metrics: Metrics | None) -> _Session:
-    tokens = Artifact.open(train_plan(run).upstream["tokens"])
-    tokenizer = train_plan(run).upstream["tokenizer"]
-    corpus = Artifact.open(train_plan(run).upstream["corpus"])
+def _begin(
+    run: Run, job: Job, world_size: int, done: Progressed, metrics: Metrics | None, progress: Progress
+) -> _Session:
+    plan = train_plan(run)
+    tokenizer = plan.upstream["tokenizer"]
+    corpus = Artifact.open(plan.upstream["corpus"])
     form = DocumentFormat.from_folder(tokenizer / "hf", run.pretrain.end_of_document)
     return _Session(
         run=run,
-        root=root,
-        job=Job.prepare(run, tokens),
+        root=plan.dir,
+        job=job,
         graft=graft(base_folder(run.pretrain.base), tokenizer),
         held_out=load_held_out(run, corpus, form),
         metrics=metrics,
+        progress=progress,
         guard=Guard(run.pretrain.guards, done.skipped),
         attempt=ranks.from_first(uuid.uuid4().hex[:8]),
         world_size=world_size,
@@ -124,28 +132,25 @@ def _evaluate_base(session: _Session) -> None:
 
 def _run_stages(session: _Session, reader: StateReader) -> None:
     run, done = session.run, session.done
-    total = session.job.steps * session.job.batch_tokens
     before: str | None = None
-    with Progress("train", total, "tokens") as progress:
-        progress.advance(done.step * session.job.batch_tokens)
-        for stage in session.job.stages:
-            if done.step >= stage.end and stage is not session.job.stages[-1]:
-                before = stage.train
-                continue
-            # Moments start afresh with a stage that trains other weights.
-            fresh = done.step == stage.first and before is not None and before != stage.train
-            if fresh:
-                done.adam_steps = 0
-            engine = build_engine(run.pretrain.engine, _spec(session, stage.train, session.graft.vocab_rows))
-            engine.load_state(_WeightsOnly(reader) if fresh else reader, done.adam_steps)
-            if done.step == 0:
-                _evaluate(session, engine, session.held_out, "trained")
-            _run_stage(session, engine, stage, progress)
-            engine.close()
+    for stage in session.job.stages:
+        if done.step >= stage.end and stage is not session.job.stages[-1]:
             before = stage.train
-            checkpoint = ranks.from_first(latest(session.root) if ranks.rank() == 0 else None)
-            assert checkpoint is not None
-            reader = CheckpointReader(checkpoint)
+            continue
+        # Moments start afresh with a stage that trains other weights.
+        fresh = done.step == stage.first and before is not None and before != stage.train
+        if fresh:
+            done.adam_steps = 0
+        engine = build_engine(run.pretrain.engine, _spec(session, stage.train, session.graft.vocab_rows))
+        engine.load_state(_WeightsOnly(reader) if fresh else reader, done.adam_steps)
+        if done.step == 0:
+            _evaluate(session, engine, session.held_out, "trained")
+        _run_stage(session, engine, stage)
+        engine.close()
+        before = stage.train
+        checkpoint = ranks.from_first(latest(session.root) if ranks.rank() == 0 else None)
+        assert checkpoint is not None
+        reader = CheckpointReader(checkpoint)
 
 
 class _WeightsOnly:
@@ -162,11 +167,11 @@ def _spec(session: _Session, train_: Any, rows: int) -> EngineSpec:
     return EngineSpec(session.graft.base, rows, session.graft.first_new_row, train_, settings.optim, settings.parallel)
 
 
-def _run_stage(session: _Session, engine: Engine, stage: TrainStage, progress: Progress) -> None:
+def _run_stage(session: _Session, engine: Engine, stage: TrainStage) -> None:
     settings, done, job = session.run.pretrain, session.done, session.job
     while done.step < stage.end:
         loss = _step(session, engine)
-        progress.advance(job.batch_tokens, f"{stage.name}  step {done.step}/{job.steps}  loss {loss:.3f}")
+        session.progress.advance(job.batch_tokens, f"{stage.name}  step {done.step}/{job.steps}  loss {loss:.3f}")
         last = done.step == stage.end
         if done.step % settings.evaluate.every_steps == 0 or done.step == job.steps:
             _evaluate(session, engine, session.held_out, "trained")
@@ -180,7 +185,7 @@ def _step(session: _Session, engine: Engine) -> float:
     """One optimizer step; gives the mean loss in nats."""
     settings, done, job = session.run.pretrain, session.done, session.job
     tokens = done.step * job.batch_tokens
-    rates = lr_by_group(settings.optim, tokens, job.steps * job.batch_tokens)
+    rates = lr_by_group(settings.optim, tokens, job.tokens)
     batches = job.loader.micro_batches(done.step, engine.data_rank)
     sums = engine.train_step(batches, rates, settings.guards.max_grad_norm)
     done.step += 1
@@ -228,7 +233,8 @@ def _write_order(session: _Session) -> None:
 def _evaluate(session: _Session, engine: Engine, held_out: HeldOut, model: str) -> None:
     if not held_out.micro_batches or _has_evaluation(session, model):
         return
-    measured = measure(engine, held_out)
+    with session.progress.aside(f"held-out text, {model} model") as tell:
+        measured = measure(engine, held_out, tell)
     if session.metrics is None:
         return
     line = {

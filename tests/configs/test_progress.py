@@ -62,6 +62,25 @@ def test_small_amounts_show_a_tenth_of_a_megabyte(clock: list[float], caplog: py
     assert lines(caplog)[0].startswith("pack                    1.2/99.0 MB  1.2 MB/s")
 
 
+def test_what_an_earlier_attempt_did_and_what_lies_between_does_not_make_it_faster_or_slower(
+    clock: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    with Progress("train", 400, "steps", before=200) as progress:
+        clock[0] += 20
+        progress.advance(100, "loss 2.5")
+        with progress.aside("held-out text") as tell:
+            clock[0] += 30
+            tell(3, 10)
+        clock[0] += 20
+        progress.advance(50)
+    assert lines(caplog) == [
+        "train                   300/400 steps  5.0 steps/s  ends in 20 s  loss 2.5",
+        "train                   300/400 steps  5.0 steps/s  ends in 20 s  held-out text 3/10",
+        "train                   350/400 steps  3.8 steps/s  ends in 13 s  loss 2.5",
+        "train                   350/400 steps  3.8 steps/s  70.0 s  loss 2.5",
+    ]
+
+
 def test_an_error_gives_no_line(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(ZeroDivisionError), Progress("pack", 1, "MB"):
         assert 1 / 0

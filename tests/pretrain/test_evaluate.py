@@ -43,12 +43,17 @@ def _form(run: Run) -> DocumentFormat:
     return DocumentFormat.from_folder(train_plan(run).upstream["tokenizer"] / "hf", run.pretrain.end_of_document)
 
 
+def _texts(run: Run) -> list[str]:
+    corpus = Artifact.open(train_plan(run).upstream["corpus"])
+    return [text for _, text in documents(shards_of(corpus, "held_out", "inhouse"))]
+
+
 def test_every_character_is_predicted(packed: MakeRun) -> None:
     run = packed()
     corpus = Artifact.open(train_plan(run).upstream["corpus"])
     form = _form(run)
     held_out = load_held_out(run, corpus, form)
-    texts = [text for _, text in documents(shards_of(corpus, "held_out", "inhouse"))]
+    texts = _texts(run)
     assert held_out.characters["inhouse"] == sum(map(len, texts)) > 0
     engine = CountingEngine(nats=math.log(2))
     measured = measure(engine, held_out)["inhouse"]  # type: ignore[arg-type]  # the part of an engine that is used
@@ -87,6 +92,20 @@ def test_every_rank_makes_equally_many_passes(packed: MakeRun) -> None:
         measure(engine, held_out)  # type: ignore[arg-type]  # the part of an engine that is used
     assert len({engine.passes for engine in engines}) == 1
     assert engines[0].passes * 3 >= len(held_out.micro_batches)
+
+
+def test_it_tells_how_far_it_is_and_measures_the_same_in_parts(packed: MakeRun) -> None:
+    run = packed("pretrain.seq_len=16", "pretrain.batch_tokens=16")
+    held_out = load_held_out(run, Artifact.open(train_plan(run).upstream["corpus"]), _form(run))
+    told: list[tuple[int, int]] = []
+    engine = CountingEngine(1.0)
+    measured = measure(engine, held_out, lambda *far: told.append(far))  # type: ignore[arg-type]  # as above
+    count = len(held_out.micro_batches)
+    assert count > 10
+    assert engine.passes == count
+    assert told[-1] == (count, count)
+    assert 1 < len(told) <= 10
+    assert measured["inhouse"].tokens == sum(len(_form(run).tokenizer.encode(text)) for text in _texts(run))
 
 
 def test_sources_of_a_language_are_added_up() -> None:
