@@ -21,6 +21,7 @@ from configs.artifact import TASKS, Artifact, Builder, Claim
 from configs.atomic_file import canonical_json
 from configs.changes import inputs_file
 from configs.errors import UserError
+from configs.progress import Progress
 from configs.schema.run import Run
 from corpus.documents import documents, shards_of, sources_in
 from corpus.shards import ShardWriter
@@ -73,21 +74,27 @@ def extend_tokenizer(run: Run) -> Artifact:
         _log.info("%s is complete", plan.dir)
         return builder.complete
     corpus = Artifact.open(plan.upstream["corpus"])
-    extension = _learn(run, builder, corpus, folder, base)
-    extended = base.extended(extension.tokens, extension.merges)
-    samples = {source: _sample(corpus, source) for source in run.corpus.sources}
-    violations = check(base, extended, [text for some in samples.values() for text in some])
-    violations += check_units(base, extension.tokens, _unit_batches(builder))
-    if violations:
-        told = "; ".join(f"{violation.invariant}: {violation.detail}" for violation in violations)
-        raise UserError(f"{folder}: the extended tokenizer would not keep its promises, nothing was written: {told}")
-    return _write(run, builder, folder, base, extension, extended, _held_out(run, corpus))
+    if run.tokenizer.add:
+        _count(run, builder, corpus, folder)
+    with Progress("tokenizer: extend", 3, "steps") as progress:
+        extension = _learn(run, builder, base)
+        progress.advance(1, "learned")
+        extended = base.extended(extension.tokens, extension.merges)
+        samples = {source: _sample(corpus, source) for source in run.corpus.sources}
+        violations = check(base, extended, [text for some in samples.values() for text in some])
+        violations += check_units(base, extension.tokens, _unit_batches(builder))
+        if violations:
+            told = "; ".join(f"{violation.invariant}: {violation.detail}" for violation in violations)
+            raise UserError(f"{folder}: the extended tokenizer would break its promises, nothing was written: {told}")
+        progress.advance(1, "checked")
+        artifact = _write(run, builder, folder, base, extension, extended, _held_out(run, corpus))
+        progress.advance(1, "written")
+    _log.info("%d new tokens; %s", len(extension.tokens), artifact.dir)
+    return artifact
 
 
-def _learn(run: Run, builder: Builder, corpus: Artifact, folder: Path, base: ByteBpe) -> Extension:
+def _count(run: Run, builder: Builder, corpus: Artifact, folder: Path) -> None:
     settings = run.tokenizer
-    if settings.add == 0:
-        return Extension((), (), ())
     shards = [path for name in sources_in(run.corpus, settings.languages) for path in shards_of(corpus, "kept", name)]
     kept = corpus.counts["kept"]
     total = sum(kept[name]["bytes"] for name in sources_in(run.corpus, settings.languages) if name in kept)
@@ -99,6 +106,12 @@ def _learn(run: Run, builder: Builder, corpus: Artifact, folder: Path, base: Byt
     share = min(1.0, settings.sample_bytes / total)
     arguments = {path.stem: (CountArgument(path, folder, share), path.stat().st_size) for path in shards}
     run_phase(builder, "units", count_shard, arguments, settings.workers)
+
+
+def _learn(run: Run, builder: Builder, base: ByteBpe) -> Extension:
+    settings = run.tokenizer
+    if settings.add == 0:
+        return Extension((), (), ())
     extension = extend(base, _unit_batches(builder), settings.add, settings.min_count)
     if len(extension.tokens) < settings.add:
         _log.warning(
@@ -169,9 +182,7 @@ def _write(
         },
         "invariants": "I1 I2 I3 I4 I5 I6 I8 I9 hold",
     }
-    artifact = builder.finish(counts)
-    _log.info("%d new tokens; %s", len(extension.tokens), artifact.dir)
-    return artifact
+    return builder.finish(counts)
 
 
 def _spellings(base: ByteBpe, extension: Extension) -> list[list[int]]:
