@@ -89,7 +89,7 @@ def _default(info: FieldInfo, inner: type[Section] | None) -> str:
     if info.default is None:
         return "none"
     default = list(info.default) if isinstance(info.default, tuple) else info.default
-    return f"`{default}`"
+    return f"`{default}`" if default != "" else "empty"
 
 
 def _description(info: FieldInfo) -> str:

@@ -62,7 +62,9 @@ def results(run: Run) -> dict[str, Any]:
     """
     finished = Finished.open(run)
     corpus, tokenizer, trained = finished.corpus.counts, finished.tokenizer.counts, finished.checkpoints.counts
-    main_language = next(iter(run.corpus.sources.values())).language
+    # In the order of the run file, which names what matters first.
+    languages = list(dict.fromkeys(source.language for source in run.corpus.sources.values()))
+    measured = trained["bits_per_character"]
     return {
         "run": run.run.name,
         "base": run.pretrain.base,
@@ -72,14 +74,14 @@ def results(run: Run) -> dict[str, Any]:
         "quarantined": corpus["quarantined"],
         "masked": corpus["masked"],
         "new_tokens": tokenizer["new_tokens"],
-        "chars_per_token": tokenizer["chars_per_token"][main_language],
-        "chars_per_token_by_language": tokenizer["chars_per_token"],
+        "chars_per_token": tokenizer["chars_per_token"][languages[0]],
+        "chars_per_token_by_language": {language: tokenizer["chars_per_token"][language] for language in languages},
         "tokens_trained": trained["tokens_trained"],
         "steps": trained["steps"],
         "skipped_steps": trained["skipped_steps"],
         "epochs": trained["epochs"],
         "final_loss_nats": trained["final_loss_nats"],
-        "bits_per_character": trained["bits_per_character"],
+        "bits_per_character": {language: measured[language] for language in languages if language in measured},
         "order": trained["order"],
         "logits_max_abs_diff": finished.model.counts["gate"]["logits_max_abs_diff"],
         "logits_max_abs": finished.model.counts["gate"]["logits_max_abs"],
