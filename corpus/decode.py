@@ -10,7 +10,9 @@ import codecs
 import re
 from dataclasses import dataclass
 
-_JIS_ESCAPE = re.compile(rb"\x1b(?:\$[@B]|\([BJI]|\$\(D)")
+_TO_JAPANESE = re.compile(rb"\x1b(?:\$[@B]|\$\(D|\(I)")
+# Terminals write it too, to reset themselves; only where every byte has seven bits is it ISO-2022-JP's.
+_TO_LATIN = re.compile(rb"\x1b\([BJ]")
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _CANDIDATES = ("utf-8", "euc_jp", "cp932")
 
@@ -61,10 +63,10 @@ def decode(content: bytes, declared: str | None = None) -> Decoded:
     """
     for bom, encoding in _BOMS:
         if content.startswith(bom):
-            return _strict(content, encoding, content)
+            return _strict(content, encoding)
     _refuse_binary(content)
-    if _JIS_ESCAPE.search(content):
-        return _strict(content, "iso2022_jp_ext" if b"\x1b(I" in content else "iso2022_jp_1", content)
+    if _TO_JAPANESE.search(content) or (content.isascii() and _TO_LATIN.search(content)):
+        return _strict(content, "iso2022_jp_ext" if b"\x1b(I" in content else "iso2022_jp_1")
     candidates = ["utf-8", *([declared] if declared and _known(declared) else []), *_CANDIDATES[1:]]
     furthest = 0
     for encoding in candidates:
@@ -78,11 +80,11 @@ def decode(content: bytes, declared: str | None = None) -> Decoded:
     raise UndecodableError("undecodable", f"no encoding of {', '.join(_CANDIDATES)} fits beyond byte {furthest}")
 
 
-def _strict(content: bytes, encoding: str, whole: bytes) -> Decoded:
+def _strict(content: bytes, encoding: str) -> Decoded:
     try:
         return Decoded(content.decode(encoding), encoding)
     except UnicodeDecodeError as error:
-        raise UndecodableError("undecodable", f"{encoding} breaks at byte {error.start} of {len(whole)}") from None
+        raise UndecodableError("undecodable", f"{encoding} breaks at byte {error.start} of {len(content)}") from None
 
 
 def _known(encoding: str) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from corpus.decode import UndecodableError, decode
+from corpus.decode import Decoded, UndecodableError, decode
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -209,6 +209,12 @@ def test_a_declared_encoding_decides_where_the_cascade_would_not_know() -> None:
     assert decode("Prüfung der Füße".encode("latin-1"), "iso-8859-1").text == "Prüfung der Füße"
     with pytest.raises(UndecodableError):
         decode("Prüfung der Füße".encode("latin-1"))
+
+
+def test_a_log_in_utf_8_may_have_the_escape_sequences_of_a_terminal() -> None:
+    text = "\x1b[32m点検\x1b(B\x1b[m を終了した。"
+    assert decode(text.encode()) == Decoded(text, "utf-8")
+    assert decode(b"pump \x1b(B\x1b[m off").encoding == "iso2022_jp_1"
 
 
 def test_a_message_has_numbers_and_no_text() -> None:
