@@ -26,7 +26,7 @@ def measure() -> Figures:
     padding = 1 - int(pieces["length"].sum(dtype=np.int64)) / ((len(first_S1) - 1) * _SEQ_LEN)
     one_after_the_other = 1 - int((tokens_N - 1).sum()) / (_next_fit(tokens_N - 1) * _SEQ_LEN)
     return {
-        "order/lookup": figure(lookups / _LOOKUPS * 1e6, "us"),
+        "order/lookup": figure(lookups / _LOOKUPS * 1e6, "us", limit=20),
         "order/packing": figure(tokens_N.sum() / seconds / 1e6, "Mtokens/s"),
         "order/padding_share": figure(padding, "share", in_order_of_arrival=one_after_the_other),
     }

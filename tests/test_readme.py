@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from configs.reference import reference
-from docs.tree import shown, tree
+from docs import figures, tree
 from tests.tiny import tiny_run
 from tsugiki.__main__ import main
 
@@ -56,7 +56,11 @@ def test_every_link_leads_somewhere(readme: str) -> None:
 
 
 def test_the_tree_has_every_file_of_today() -> None:
-    assert shown() == tree(), "run `python docs/tree.py`"
+    assert tree.shown() == tree.tree(), "run `python docs/tree.py`"
+
+
+def test_the_figures_are_those_of_the_benchmarks() -> None:
+    assert figures.shown() == figures.table(), "run `python docs/figures.py`"
 
 
 def test_the_reference_of_the_run_file_is_of_today() -> None:
