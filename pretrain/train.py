@@ -7,6 +7,7 @@ step-XXXXXXXX/      checkpoints, see pretrain/checkpoint/commit.py
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -176,6 +177,8 @@ def _run_stage(session: _Session, engine: Engine, stage: TrainStage) -> None:
         if done.step % settings.evaluate.every_steps == 0 or done.step == job.steps:
             _evaluate(session, engine, session.held_out, "trained")
         if done.step % settings.checkpoint.every_steps == 0 or last:
+            if session.metrics is not None:
+                session.metrics.sync()
             save(session.root, engine, done, session.attempt, session.world_size)
             if ranks.rank() == 0:
                 prune(session.root, settings.checkpoint.keep_last)
@@ -187,6 +190,7 @@ def _step(session: _Session, engine: Engine) -> float:
     tokens = done.step * job.batch_tokens
     rates = lr_by_group(settings.optim, tokens, job.tokens)
     batches = job.loader.micro_batches(done.step, engine.data_rank)
+    began = time.monotonic()
     sums = engine.train_step(batches, rates, settings.guards.max_grad_norm)
     done.step += 1
     done.adam_steps += not sums.skipped
@@ -204,9 +208,13 @@ def _step(session: _Session, engine: Engine) -> float:
             "lr": rates["matrices"],
             "skipped": sums.skipped,
         }
-        session.metrics.write(
-            line, {"train/loss_nats": loss, "train/grad_norm": sums.grad_norm, "train/lr": rates["matrices"]}
-        )
+        scalars = {
+            "train/loss_nats": loss,
+            "train/grad_norm": sums.grad_norm,
+            "train/lr": rates["matrices"],
+            "train/tokens_per_s": job.batch_tokens / (time.monotonic() - began),
+        }
+        session.metrics.write(line, scalars)
         _write_order(session)
     session.guard.check(done.step, sums)
     return loss

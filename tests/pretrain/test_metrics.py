@@ -1,0 +1,52 @@
+"""What a run measured: the same lines in every run, and curves that TensorBoard shows."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pretrain.metrics import Metrics
+from pretrain.metrics_file import METRICS, read_metrics
+
+
+def step(number: int) -> dict[str, object]:
+    """The line of a step."""
+    return {"kind": "step", "step": number, "loss_nats": 4.0 / number}
+
+
+def test_tensorboard_reads_the_curves_also_those_of_a_run_that_went_back(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    for first, last in ((1, 5), (4, 6)):  # killed after step 5, gone on from the checkpoint of step 3
+        with Metrics(tmp_path, tmp_path / "boards", first - 1) as metrics:
+            for number in range(first, last + 1):
+                metrics.write(step(number), {"train/loss_nats": 4.0 / number})
+    board = EventAccumulator(str(tmp_path / "boards"))
+    board.Reload()
+    events = board.Scalars("train/loss_nats")
+    assert [event.step for event in events] == [1, 2, 3, 4, 5, 6]
+    assert [event.value for event in events] == pytest.approx([4.0 / number for number in range(1, 7)])
+    assert [line["step"] for line in read_metrics(tmp_path)] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_line_that_a_kill_left_unfinished_is_cut_off_and_the_others_stay(tmp_path: Path) -> None:
+    with Metrics(tmp_path, tmp_path / "boards", 0) as metrics:
+        metrics.write(step(1), {})
+    whole = (tmp_path / METRICS).read_bytes()
+    (tmp_path / METRICS).write_bytes(whole + b'{"kind": "step", "st')
+    with Metrics(tmp_path, tmp_path / "boards", 1) as metrics:
+        metrics.sync()
+        assert (tmp_path / METRICS).read_bytes() == whole
+        assert not metrics.has("step", 2)
+
+
+def test_a_kill_while_it_begins_loses_no_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Metrics(tmp_path, tmp_path / "boards", 0) as metrics:
+        metrics.write(step(1), {})
+    whole = (tmp_path / METRICS).read_bytes()
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        Metrics(tmp_path, tmp_path / "boards", 1)
+    assert (tmp_path / METRICS).read_bytes() == whole
