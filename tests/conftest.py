@@ -7,7 +7,9 @@ import ipaddress
 import os
 import signal
 import socket
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,6 +32,25 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("connect", "connect_ex", "sendto"):
         monkeypatch.setattr(socket.socket, name, _guarded(getattr(socket.socket, name)))
     monkeypatch.setattr(socket, "getaddrinfo", _guarded_look_up(socket.getaddrinfo))
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Gives a disk of its own of the size that is asked for, such as 200k; asked again, the same with another size."""
+    place = tmp_path / "disk"
+
+    def sized(size: str) -> Path:
+        again = "remount," if place.exists() else ""
+        place.mkdir(exist_ok=True)
+        mount = ["mount", "-t", "tmpfs", "-o", f"{again}size={size}", "tmpfs", str(place)]
+        if subprocess.run(mount, capture_output=True, check=False).returncode:
+            place.rmdir()
+            pytest.skip("mounting a small file system needs root")
+        return place
+
+    yield sized
+    if place.exists():
+        subprocess.run(["umount", str(place)], check=True)
 
 
 def _guarded(call: Callable[..., Any]) -> Callable[..., Any]:
