@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from typing import TextIO
 
 _PACKAGES = ("configs", "corpus", "tokenizer", "pretrain", "slurm", "tsugiki")
 
@@ -18,9 +19,17 @@ class _Line(logging.Formatter):
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
+class _Stderr(logging.StreamHandler[TextIO]):
+    """Writes to what stderr is at the time: a progress bar stands in for it, so that lines go above the bar."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
+
+
 def set_up(level: int = logging.INFO) -> None:
     """Send our packages' log to stderr; other libraries' loggers stay as they are."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Stderr()
     handler.setFormatter(_Line())
     for package in _PACKAGES:
         logger = logging.getLogger(package)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -94,18 +95,40 @@ def test_an_unknown_total_is_no_division_by_zero(clock: list[float], caplog: pyt
     assert lines(caplog)[0] == "read                    5/0 documents  0.2 documents/s"
 
 
-def test_a_terminal_shows_a_bar() -> None:
-    script = (
-        "from configs.progress import Progress\n"
-        "with Progress('corpus: measure', 4, 'documents') as progress:\n"
-        "    progress.advance(4, 'kept 3')\n"
-    )
+def on_a_terminal(script: str) -> str:
+    """What a program writes to a terminal."""
     ours, theirs = pty.openpty()
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "TERM": "xterm", "COLUMNS": "120"}
     subprocess.run([sys.executable, "-c", script], env=environment, stderr=theirs, check=True)
     os.close(theirs)
     shown = os.read(ours, 65536).decode()
     os.close(ours)
+    return shown
+
+
+def test_a_log_line_on_a_terminal_stands_alone_above_the_bar() -> None:
+    shown = on_a_terminal(
+        "import logging, time\n"
+        "from configs import log\n"
+        "from configs.progress import Progress\n"
+        "log.set_up()\n"
+        "with Progress('train', 4, 'steps') as progress:\n"
+        "    progress.advance(1)\n"
+        "    time.sleep(0.2)\n"
+        "    logging.getLogger('pretrain').info('step 1  bits per character 5.4')\n"
+        "    time.sleep(0.2)\n"
+        "    progress.advance(3)\n"
+    )
+    lines = re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown))
+    assert [line[9:].rstrip() for line in lines if "bits per" in line] == ["pretrain  step 1  bits per character 5.4"]
+
+
+def test_a_terminal_shows_a_bar() -> None:
+    shown = on_a_terminal(
+        "from configs.progress import Progress\n"
+        "with Progress('corpus: measure', 4, 'documents') as progress:\n"
+        "    progress.advance(4, 'kept 3')\n"
+    )
     assert "corpus: measure" in shown
     assert "100 %" in shown
     assert "kept 3" in shown
