@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ def test_tensorboard_reads_the_curves_also_those_of_a_run_that_went_back(tmp_pat
         with Metrics(tmp_path, tmp_path / "boards", first - 1) as metrics:
             for number in range(first, last + 1):
                 metrics.write(step(number), {"train/loss_nats": 4.0 / number})
+        time.sleep(1.1)  # TensorBoard orders its files by the second in their name
     board = EventAccumulator(str(tmp_path / "boards"))
     board.Reload()
     events = board.Scalars("train/loss_nats")
