@@ -165,7 +165,16 @@ class _WeightsOnly:
 
 def _spec(session: _Session, train_: Any, rows: int) -> EngineSpec:
     settings = session.run.pretrain
-    return EngineSpec(session.graft.base, rows, session.graft.first_new_row, train_, settings.optim, settings.parallel)
+    return EngineSpec(
+        hf_dir=session.graft.base,
+        vocab_rows=rows,
+        first_new_row=session.graft.first_new_row,
+        train=train_,
+        optim=settings.optim,
+        parallel=settings.parallel,
+        precision=settings.precision,
+        recompute=settings.recompute,
+    )
 
 
 def _run_stage(session: _Session, engine: Engine, stage: TrainStage) -> None:

@@ -40,6 +40,7 @@ tokenizer: {{add: 20, min_count: 3}}
 pretrain:
   base: {root}/base
   end_of_document: <|endoftext|>
+  precision: fp32
   seq_len: 64
   batch_tokens: 256
   stages:

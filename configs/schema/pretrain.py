@@ -57,8 +57,14 @@ class Parallel(Section):
     """Tensor parallelism (Megatron)."""
     pipeline: int = Field(default=1, ge=1)
     """Pipeline stages (Megatron)."""
+    context: int = Field(default=1, ge=1)
+    """Context parallelism (Megatron): so many processes share each sequence."""
+    sequence: bool = False
+    """Sequence parallelism (Megatron): tensor ranks share what stands between their matrices, too."""
     zero: Literal["0", "1", "2", "3"] = "1"
     """ZeRO stage (DeepSpeed)."""
+    offload: Literal["none", "optimizer"] = "none"
+    """Optimizer state in host memory (DeepSpeed, ZeRO 1 to 3)."""
 
 
 class Checkpoint(Section):
@@ -97,16 +103,20 @@ class Pretrain(Section):
     """Token that ends each document; none takes the tokenizer's eos."""
     seq_len: int = Field(default=4096, ge=8)
     """Tokens of a packed sequence."""
-    micro_batch: int = Field(default=1, ge=1)
+    micro_batch: int = operational(1, ge=1)
     """Sequences of one forward pass on one rank."""
     batch_tokens: int = Field(default=4_194_304, ge=1)
     """Tokens per optimizer step, over all ranks."""
     stages: dict[str, Stage] = Field(min_length=1)
     """The stages by name, in order; only the last may grow later."""
     optim: Optim = Optim()
-    engine: Literal["single", "deepspeed", "megatron"] = "single"
-    """single: plain torch; deepspeed: ZeRO; megatron: tensor and pipeline parallelism."""
-    parallel: Parallel = Parallel()
+    precision: Literal["bf16", "fp32"] = "bf16"
+    """bf16: matrices multiply in bfloat16; weights, moments and sums are kept in float32 all the same."""
+    engine: Literal["single", "deepspeed", "megatron"] = operational("single")
+    """single: plain torch; deepspeed: ZeRO; megatron: tensor, pipeline and context parallelism."""
+    parallel: Parallel = operational(Parallel())
+    recompute: Literal["none", "layers"] = operational("none")
+    """layers: activations within a layer are computed again in the backward pass instead of kept."""
     checkpoint: Checkpoint = Checkpoint()
     evaluate: Evaluate = Evaluate()
     guards: Guards = Guards()
@@ -126,11 +136,13 @@ class Pretrain(Section):
 
     @rule("parallel")
     def layout_fits_engine(self) -> str | None:
-        sharded = self.parallel.tensor * self.parallel.pipeline
+        sharded = self.parallel.tensor * self.parallel.pipeline * self.parallel.context
         if self.engine == "single" and (self.parallel.processes > 1 or sharded > 1):
             return "the engine 'single' is one process; choose deepspeed or megatron"
         if self.engine == "deepspeed" and sharded > 1:
-            return "tensor and pipeline parallelism need the engine 'megatron'"
-        if self.parallel.processes % sharded and self.engine == "megatron":
-            return f"processes ({self.parallel.processes}) must be a multiple of tensor x pipeline ({sharded})"
+            return "tensor, pipeline and context parallelism need the engine 'megatron'"
+        if self.parallel.sequence and self.parallel.tensor == 1:
+            return "sequence parallelism needs tensor parallelism; set parallel.tensor, or sequence: false"
+        if self.parallel.offload != "none" and (self.engine != "deepspeed" or self.parallel.zero == "0"):
+            return "offload needs the engine 'deepspeed' and zero 1, 2 or 3"
         return None

@@ -48,3 +48,11 @@ class Run(Section):
             if strangers:
                 return f"stage {name!r} mixes {', '.join(strangers)}, which corpus.sources lacks"
         return None
+
+    @rule("pretrain.parallel")
+    def processes_fit_layout(self) -> str | None:
+        parallel, processes = self.pretrain.parallel, self.slurm.nodes * self.pretrain.parallel.processes
+        sharded = parallel.tensor * parallel.pipeline * parallel.context
+        if self.pretrain.engine == "megatron" and processes % sharded:
+            return f"nodes x processes ({processes}) must be a multiple of tensor x pipeline x context ({sharded})"
+        return None

@@ -39,6 +39,12 @@ class EngineSpec:
     """What this stage changes; new_rows leaves every other number bitwise as it is."""
     optim: Optim
     parallel: Parallel
+    precision: Literal["bf16", "fp32"] = "fp32"
+    """What matrices multiply in; fp32 weights, moments and sums in either."""
+    recompute: Literal["none", "layers"] = "none"
+    """Whether activations within a layer are computed again in the backward pass."""
+    rope_base: float | None = None
+    """Base of the rotary embedding in this stage; none keeps the model's."""
 
 
 @dataclass(frozen=True)

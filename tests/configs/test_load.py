@@ -225,14 +225,28 @@ def test_a_wrong_value_is_told_with_its_place_and_what_would_be_right(
         pytest.param(
             "batch_tokens: 16",
             "batch_tokens: 16\n  engine: deepspeed\n  parallel: {processes: 2, tensor: 2}",
-            "run.yaml:10:13: pretrain.parallel: tensor and pipeline parallelism need the engine 'megatron'",
+            "run.yaml:10:13: pretrain.parallel: tensor, pipeline and context parallelism need the engine 'megatron'",
             id="tensor parallelism without Megatron",
         ),
         pytest.param(
             "batch_tokens: 16",
             "batch_tokens: 16\n  engine: megatron\n  parallel: {processes: 3, tensor: 2}",
-            "run.yaml:10:13: pretrain.parallel: processes (3) must be a multiple of tensor x pipeline (2)",
+            "run.yaml:10:13: pretrain.parallel: nodes x processes (3) must be a multiple of "
+            "tensor x pipeline x context (2)",
             id="processes that do not divide",
+        ),
+        pytest.param(
+            "batch_tokens: 16",
+            "batch_tokens: 16\n  engine: megatron\n  parallel: {sequence: true}",
+            "run.yaml:10:13: pretrain.parallel: sequence parallelism needs tensor parallelism; "
+            "set parallel.tensor, or sequence: false",
+            id="sequence parallelism alone",
+        ),
+        pytest.param(
+            "batch_tokens: 16",
+            "batch_tokens: 16\n  engine: deepspeed\n  parallel: {zero: 0, offload: optimizer}",
+            "run.yaml:10:13: pretrain.parallel: offload needs the engine 'deepspeed' and zero 1, 2 or 3",
+            id="offload of nothing",
         ),
         pytest.param(
             "{manuals: 1}",
