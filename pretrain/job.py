@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from configs.artifact import Artifact
 from configs.errors import UserError
+from configs.schema.pretrain import Pretrain
 from configs.schema.run import Run
-from pretrain.loader import Loader
+from pretrain.loader import Batching, Loader
 from pretrain.packed_source import open_sources, planned_source
 from pretrain.sample_plan import PlannedStage, SamplePlan
 from pretrain.stage import mixed_sources
@@ -23,6 +24,7 @@ class TrainStage:
     first: int
     end: int
     train: Literal["all", "new_rows"]
+    batching: Batching
 
 
 @dataclass
@@ -56,7 +58,6 @@ class Job:
     loader: Loader
     stages: tuple[TrainStage, ...]
     batch_tokens: int
-    batch_sequences: int
 
     @property
     def tokens(self) -> int:
@@ -68,39 +69,73 @@ class Job:
         """Optimizer steps of all stages."""
         return self.stages[-1].end
 
+    def samples(self, step: int) -> int:
+        """Samples of the first `step` optimizer steps."""
+        return self.loader.first_sample(step)
+
     @classmethod
-    def prepare(cls, run: Run, tokens: Artifact) -> Job:
+    def prepare(cls, run: Run, tokens: Artifact, world_size: int) -> Job:
         """Lay out a run over packed tokens.
 
+        Args:
+            world_size: processes that train.
         Raises:
-            UserError: if a source of the mixture has no sequences or too small a weight, or the token shards are
-                damaged.
+            UserError: if a source of the mixture has no sequences or too small a weight, the token shards are
+                damaged, or a step's sequences cannot be shared evenly among the processes.
         """
-        settings = run.pretrain
         names = mixed_sources(run)
         sources = open_sources(tokens, names)
-        stages, planned, first = [], [], 0
-        for name, stage in settings.stages.items():
-            steps = -(-stage.tokens // settings.batch_tokens)
-            stages.append(TrainStage(name, first, first + steps, stage.train))
-            planned.append(PlannedStage(steps * settings.batch_sequences, stage.mixture))
-            first += steps
+        stages = _stages(run.pretrain)
+        refuse_uneven_shares(run.pretrain, stages, world_size)
+        for stage in stages:
+            if stage.batching.seq_len != tokens.counts["seq_len"]:
+                raise UserError(f"pretrain.stages.{stage.name}.seq_len: packed is {tokens.counts['seq_len']} only")
+        planned = [
+            PlannedStage((stage.end - stage.first) * stage.batching.sequences, run.pretrain.stages[stage.name].mixture)
+            for stage in stages
+        ]
         described = {name: planned_source(tokens, name, len(sources[name])) for name in names}
         try:
             plan = SamplePlan(run.run.seed, planned, described)
         except ValueError as error:
             raise UserError(f"pretrain.stages: {error}") from None
-        loader = Loader(
-            plan,
-            sources,
-            seq_len=settings.seq_len,
-            batch=settings.batch_sequences,
-            micro_batch=settings.micro_batch,
-            padding=int(tokens.counts["end"]),
-        )
-        return cls(plan, loader, tuple(stages), settings.batch_tokens, settings.batch_sequences)
+        loader = Loader(plan, sources, [stage.batching for stage in stages], int(tokens.counts["end"]))
+        return cls(plan, loader, stages, run.pretrain.batch_tokens)
 
     def epochs(self, tokens: Artifact) -> dict[str, float]:
         """How often each source is gone through in the whole run."""
         taken = self.plan.taken(len(self.plan))
         return {name: count / tokens.counts["sources"][name]["sequences"] for name, count in taken.items()}
+
+
+def _stages(settings: Pretrain) -> tuple[TrainStage, ...]:
+    stages, step, sample = [], 0, 0
+    for name, stage in settings.stages.items():
+        steps = -(-stage.tokens // settings.batch_tokens)
+        seq_len = settings.seq_len_in(stage)
+        sequences = settings.batch_tokens // seq_len
+        batching = Batching(step, sample, sequences, settings.micro_batch_in(stage), seq_len)
+        stages.append(TrainStage(name, step, step + steps, stage.train, batching))
+        step, sample = step + steps, sample + steps * sequences
+    return tuple(stages)
+
+
+def refuse_uneven_shares(settings: Pretrain, stages: Sequence[TrainStage], world_size: int) -> None:
+    """Raise a UserError if the sequences of a step cannot be shared evenly among so many processes."""
+    parallel = settings.parallel
+    sharded = parallel.tensor * parallel.pipeline * parallel.context
+    if world_size % sharded:
+        raise UserError(
+            f"{world_size} process(es) cannot hold whole models of tensor x pipeline x context = {sharded} processes; "
+            f"start a multiple of {sharded}, or change pretrain.parallel"
+        )
+    data_ranks = world_size // sharded
+    for stage in stages:
+        batching = stage.batching
+        if batching.sequences % (data_ranks * batching.micro_batch):
+            raise UserError(
+                f"stage {stage.name!r}: a step of {batching.sequences} sequences (batch_tokens {settings.batch_tokens} "
+                f"/ seq_len {batching.seq_len}) cannot be shared evenly among {data_ranks} data ranks with "
+                f"{batching.micro_batch} sequence(s) in a forward pass; change pretrain.batch_tokens, "
+                f"pretrain.micro_batch or the number of processes"
+            )

@@ -5,7 +5,9 @@ Shapes: T positions of a micro-batch.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -52,39 +54,55 @@ def to_micro_batch(rows: Sequence[Row], seq_len: int, padding: int) -> MicroBatc
     )
 
 
+@dataclass(frozen=True)
+class Batching:
+    """How the samples of a stage become optimizer steps."""
+
+    first_step: int
+    first_sample: int
+    sequences: int
+    """Of an optimizer step, over all ranks."""
+    micro_batch: int
+    """Sequences of a forward pass."""
+    seq_len: int
+
+
 class Loader:
     """Gives each data rank its micro-batches of each step.
 
     Args:
         sources: packed sequences by name; the order of the names numbers them in the batches.
-        batch: sequences of an optimizer step over all ranks.
-        micro_batch: sequences of a forward pass.
+        stages: in order, the first from step 0 on.
     """
 
     def __init__(
-        self,
-        plan: SamplePlan,
-        sources: Mapping[str, PackedSequences],
-        *,
-        seq_len: int,
-        batch: int,
-        micro_batch: int,
-        padding: int,
+        self, plan: SamplePlan, sources: Mapping[str, PackedSequences], stages: Sequence[Batching], padding: int
     ) -> None:
-        self._plan, self._sources = plan, sources
+        self._plan, self._sources, self._stages, self._padding = plan, sources, stages, padding
         self._number = {name: number for number, name in enumerate(sources)}
-        self._seq_len, self._batch, self._micro_batch, self._padding = seq_len, batch, micro_batch, padding
+        self._first_steps = [stage.first_step for stage in stages]
+
+    def first_sample(self, step: int) -> int:
+        """Number of the first sample of optimizer step `step`, and so of the samples before it."""
+        stage = self._stage(step)
+        return stage.first_sample + (step - stage.first_step) * stage.sequences
 
     def micro_batches(self, step: int, data_rank: tuple[int, int]) -> list[MicroBatch]:
         """This rank's part of optimizer step `step` (from 0): consecutive samples, the same for any cutting."""
         rank, ranks = data_rank
-        share = self._batch // ranks
-        first = step * self._batch + rank * share
+        stage = self._stage(step)
+        share = stage.sequences // ranks
+        # A rest would be left out of training; the job refuses such a number of ranks.
+        assert share * ranks == stage.sequences
+        first = self.first_sample(step) + rank * share
         rows = [self._row(i) for i in range(first, first + share)]
         return [
-            to_micro_batch(rows[at : at + self._micro_batch], self._seq_len, self._padding)
-            for at in range(0, share, self._micro_batch)
+            to_micro_batch(rows[at : at + stage.micro_batch], stage.seq_len, self._padding)
+            for at in range(0, share, stage.micro_batch)
         ]
+
+    def _stage(self, step: int) -> Batching:
+        return self._stages[bisect_right(self._first_steps, step) - 1]
 
     def _row(self, i: int) -> Row:
         sample = self._plan.at(i)

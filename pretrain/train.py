@@ -79,7 +79,7 @@ def train(run: Run) -> Artifact:
         remove_partial(plan.dir)
     found = ranks.from_first(latest(plan.dir) if ranks.rank() == 0 else None)
     done = Progressed.from_json(found.manifest["config"]) if found is not None else Progressed()
-    job = Job.prepare(run, Artifact.open(plan.upstream["tokens"]))
+    job = Job.prepare(run, Artifact.open(plan.upstream["tokens"]), world_size)
     with (
         Metrics(plan.dir, run.run.dir / "tensorboard", done.step) if ranks.rank() == 0 else nullcontext() as metrics,
         Progress("train", job.tokens, "tokens", before=done.step * job.batch_tokens) as progress,
@@ -236,7 +236,7 @@ def _write_order(session: _Session) -> None:
     """Log the digest of each 1,000 samples once they are trained, and of what is left at the end."""
     job, done = session.job, session.done
     assert session.metrics is not None
-    now, before = done.step * job.batch_sequences, (done.step - 1) * job.batch_sequences
+    now, before = job.samples(done.step), job.samples(done.step - 1)
     for end in range((before // _ORDER_EVERY + 1) * _ORDER_EVERY, now + 1, _ORDER_EVERY):
         first = end - _ORDER_EVERY
         line = {"kind": "order", "step": done.step, "samples": [first, end], "sha256": job.plan.digest(first, end)}

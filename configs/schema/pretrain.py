@@ -18,6 +18,8 @@ class Stage(Section):
     """Weight of each source, by tokens; weights need not add up to 1."""
     train: Literal["all", "new_rows"] = "all"
     """What changes: every weight, or only the embedding rows of new tokens."""
+    seq_len: int | None = Field(default=None, ge=8)
+    """Tokens of a packed sequence in this stage; none takes pretrain.seq_len."""
 
     @rule("mixture")
     def positive_weights(self) -> str | None:
@@ -104,7 +106,7 @@ class Pretrain(Section):
     seq_len: int = Field(default=4096, ge=8)
     """Tokens of a packed sequence."""
     micro_batch: int = operational(1, ge=1)
-    """Sequences of one forward pass on one rank."""
+    """Sequences of pretrain.seq_len in one forward pass on one rank; of longer ones so many fewer."""
     batch_tokens: int = Field(default=4_194_304, ge=1)
     """Tokens per optimizer step, over all ranks."""
     stages: dict[str, Stage] = Field(min_length=1)
@@ -121,17 +123,24 @@ class Pretrain(Section):
     evaluate: Evaluate = Evaluate()
     guards: Guards = Guards()
 
-    @property
-    def batch_sequences(self) -> int:
-        """Sequences per optimizer step."""
-        return self.batch_tokens // self.seq_len
+    def seq_len_in(self, stage: Stage) -> int:
+        """Tokens of a packed sequence in a stage."""
+        return stage.seq_len if stage.seq_len is not None else self.seq_len
+
+    def micro_batch_in(self, stage: Stage) -> int:
+        """Sequences of a forward pass in a stage: about as many tokens as in the others, so about as much memory."""
+        return max(1, self.micro_batch * self.seq_len // self.seq_len_in(stage))
 
     @rule("batch_tokens")
     def whole_sequences(self) -> str | None:
-        if self.batch_tokens % self.seq_len:
-            return f"must be a multiple of seq_len ({self.seq_len}), got {self.batch_tokens}"
-        if self.batch_sequences % self.micro_batch:
-            return f"its {self.batch_sequences} sequences must be a multiple of micro_batch ({self.micro_batch})"
+        for name, stage in self.stages.items():
+            seq_len, micro_batch = self.seq_len_in(stage), self.micro_batch_in(stage)
+            which = "seq_len" if stage.seq_len is None else f"the seq_len of stage {name!r}"
+            if self.batch_tokens % seq_len:
+                return f"must be a multiple of {which} ({seq_len}), got {self.batch_tokens}"
+            if self.batch_tokens // seq_len % micro_batch:
+                sequences = self.batch_tokens // seq_len
+                return f"its {sequences} sequences must be a multiple of micro_batch ({micro_batch})"
         return None
 
     @rule("parallel")

@@ -56,3 +56,17 @@ class Run(Section):
         if self.pretrain.engine == "megatron" and processes % sharded:
             return f"nodes x processes ({processes}) must be a multiple of tensor x pipeline x context ({sharded})"
         return None
+
+    @rule("pretrain.batch_tokens")
+    def batch_fits_processes(self) -> str | None:
+        settings, parallel = self.pretrain, self.pretrain.parallel
+        processes = self.slurm.nodes * parallel.processes
+        ranks = processes // (parallel.tensor * parallel.pipeline * parallel.context)
+        for name, stage in settings.stages.items():
+            sequences, micro_batch = settings.batch_tokens // settings.seq_len_in(stage), settings.micro_batch_in(stage)
+            if ranks > 1 and sequences % (ranks * micro_batch):
+                return (
+                    f"stage {name!r} has {sequences} sequences in a step, which {ranks} data ranks (nodes x processes "
+                    f"/ tensor / pipeline / context) with micro_batch {micro_batch} cannot share evenly"
+                )
+        return None

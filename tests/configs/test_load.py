@@ -217,6 +217,19 @@ def test_a_wrong_value_is_told_with_its_place_and_what_would_be_right(
             id="no whole micro-batches",
         ),
         pytest.param(
+            "{tokens: 64,",
+            "{tokens: 64, seq_len: 12,",
+            "run.yaml:8:17: pretrain.batch_tokens: must be a multiple of the seq_len of stage 'all' (12), got 16",
+            id="no whole sequences of a stage",
+        ),
+        pytest.param(
+            "batch_tokens: 16",
+            "batch_tokens: 16\n  engine: deepspeed\n  parallel: {processes: 4}",
+            "run.yaml:8:17: pretrain.batch_tokens: stage 'all' has 2 sequences in a step, which 4 data ranks (nodes x "
+            "processes / tensor / pipeline / context) with micro_batch 1 cannot share evenly",
+            id="more processes than sequences",
+        ),
+        pytest.param(
             "batch_tokens: 16",
             "batch_tokens: 16\n  parallel: {processes: 2}",
             "run.yaml:9:13: pretrain.parallel: the engine 'single' is one process; choose deepspeed or megatron",

@@ -9,7 +9,7 @@ import torch
 
 from configs.artifact import Claim
 from pretrain.indexed_tokens import write_documents
-from pretrain.loader import Loader, to_micro_batch
+from pretrain.loader import Batching, Loader, to_micro_batch
 from pretrain.micro_batch import NO_LABEL, MicroBatch
 from pretrain.packed_source import PackedSequences, Stretch
 from pretrain.packing import pack
@@ -45,7 +45,7 @@ def loader_of(tmp_path: Path) -> Callable[[int], Loader]:
     plan = SamplePlan(3, [PlannedStage(24, {"ja": 2, "en": 1})], described)
 
     def make(micro_batch: int) -> Loader:
-        return Loader(plan, sources, seq_len=SEQ_LEN, batch=8, micro_batch=micro_batch, padding=PADDING)
+        return Loader(plan, sources, [Batching(0, 0, 8, micro_batch, SEQ_LEN)], PADDING)
 
     return make
 
@@ -87,7 +87,7 @@ def test_an_epoch_has_every_token_of_every_document_once(tmp_path: Path) -> None
     texts = documents(30, 1)
     source = packed(tmp_path, "ja-00000", texts)
     plan = SamplePlan(1, [PlannedStage(len(source), {"ja": 1})], {"ja": PackedSource(len(source), "x")})
-    loader = Loader(plan, {"ja": source}, seq_len=SEQ_LEN, batch=1, micro_batch=1, padding=PADDING)
+    loader = Loader(plan, {"ja": source}, [Batching(0, 0, 1, 1, SEQ_LEN)], PADDING)
     labels = torch.cat([loader.micro_batches(step, (0, 1))[0].labels_T for step in range(len(source))])
     expected = sorted(token for text in texts for token in text[1:])
     assert sorted(labels[labels != NO_LABEL].tolist()) == expected
