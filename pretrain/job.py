@@ -25,6 +25,8 @@ class TrainStage:
     end: int
     train: Literal["all", "new_rows"]
     batching: Batching
+    rope_base: float | None
+    """Base of the rotary embedding; none keeps the model's."""
 
 
 @dataclass
@@ -110,12 +112,14 @@ class Job:
 
 def _stages(settings: Pretrain) -> tuple[TrainStage, ...]:
     stages, step, sample = [], 0, 0
+    rope_base: float | None = None
     for name, stage in settings.stages.items():
         steps = -(-stage.tokens // settings.batch_tokens)
         seq_len = settings.seq_len_in(stage)
         sequences = settings.batch_tokens // seq_len
         batching = Batching(step, sample, sequences, settings.micro_batch_in(stage), seq_len)
-        stages.append(TrainStage(name, step, step + steps, stage.train, batching))
+        rope_base = stage.rope_base or rope_base
+        stages.append(TrainStage(name, step, step + steps, stage.train, batching, rope_base))
         step, sample = step + steps, sample + steps * sequences
     return tuple(stages)
 

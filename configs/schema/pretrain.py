@@ -20,6 +20,8 @@ class Stage(Section):
     """What changes: every weight, or only the embedding rows of new tokens."""
     seq_len: int | None = Field(default=None, ge=8)
     """Tokens of a packed sequence in this stage; none takes pretrain.seq_len."""
+    rope_base: float | None = Field(default=None, gt=1)
+    """Base of the rotary embedding from this stage on; none keeps what it was."""
 
     @rule("mixture")
     def positive_weights(self) -> str | None:
@@ -130,6 +132,11 @@ class Pretrain(Section):
     def micro_batch_in(self, stage: Stage) -> int:
         """Sequences of a forward pass in a stage: about as many tokens as in the others, so about as much memory."""
         return max(1, self.micro_batch * self.seq_len // self.seq_len_in(stage))
+
+    @property
+    def last_rope_base(self) -> float | None:
+        """Base of the rotary embedding when training ends; none if no stage changes the model's."""
+        return next((stage.rope_base for stage in reversed(self.stages.values()) if stage.rope_base), None)
 
     @rule("batch_tokens")
     def whole_sequences(self) -> str | None:

@@ -100,11 +100,11 @@ train(tiny_run(Path(root), run_dir))
 @pytest.mark.parametrize(
     ("where", "name", "times", "left"),
     [
-        pytest.param("pretrain.train", "lr_by_group", 3, "metrics.jsonl", id="before the first checkpoint"),
+        pytest.param("pretrain.step", "lr_by_group", 3, "metrics.jsonl", id="before the first checkpoint"),
         pytest.param("pretrain.checkpoint.part_file", "_bytes_of", 5, "step-*.partial-*", id="while a part is written"),
         pytest.param("pretrain.checkpoint.save", "commit", 2, "step-*8.partial-*", id="between parts and manifest"),
         pytest.param(
-            "pretrain.train", "lr_by_group", 11, "step-00000008/manifest.json", id="after the second checkpoint"
+            "pretrain.step", "lr_by_group", 11, "step-00000008/manifest.json", id="after the second checkpoint"
         ),
         pytest.param("pretrain.train", "_finish", 1, "step-00000012/manifest.json", id="after the last step"),
     ],

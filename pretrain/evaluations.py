@@ -1,0 +1,65 @@
+"""Held-out measurements in the course of training: the untouched base once, the model in training now and then."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from configs.artifact import Artifact
+from pretrain import ranks
+from pretrain.checkpoint.hf_reader import HfFolderReader
+from pretrain.document_format import DocumentFormat
+from pretrain.engines import hf_model
+from pretrain.engines.base import Engine
+from pretrain.engines.build import build_engine
+from pretrain.evaluate import HeldOut, load_held_out, measure
+from pretrain.session import Session
+from pretrain.stage import train_plan
+from tokenizer.base import base_folder
+
+_log = logging.getLogger(__name__)
+
+
+def evaluate_base(session: Session) -> None:
+    """Measure the untouched base with its own tokenizer: what the result is compared with."""
+    run = session.run
+    if session.done.step > 0 or _is_written(session, "base"):
+        return
+    corpus = Artifact.open(train_plan(run).upstream["corpus"])
+    form = DocumentFormat.from_folder(base_folder(run.tokenizer_base), run.pretrain.end_of_document)
+    held_out = load_held_out(run, corpus, form)
+    rows = hf_model.read_config(session.graft.base).vocab_size
+    spec = replace(session.spec(session.job.stages[0]), vocab_rows=rows, train="all", rope_base=None)
+    engine = build_engine(run.pretrain.engine, spec)
+    engine.load_state(HfFolderReader(session.graft.base), 0)
+    _evaluate(session, engine, held_out, "base")
+    engine.close()
+
+
+def evaluate_trained(session: Session, engine: Engine) -> None:
+    """Measure the model as it is now, unless an earlier attempt did at this step."""
+    _evaluate(session, engine, session.held_out, "trained")
+
+
+def _evaluate(session: Session, engine: Engine, held_out: HeldOut, model: str) -> None:
+    if not held_out.micro_batches or _is_written(session, model):
+        return
+    with session.progress.aside(f"held-out text, {model} model") as tell:
+        measured = measure(engine, held_out, tell)
+    if session.metrics is None:
+        return
+    line = {
+        "kind": "evaluation",
+        "step": session.done.step,
+        "model": model,
+        "sources": {source: one.to_json() for source, one in measured.items()},
+    }
+    scalars = {f"eval/{model}/bits_per_character/{source}": one.bits_per_character for source, one in measured.items()}
+    session.metrics.write(line, scalars)
+    told = "  ".join(f"{source} {one.bits_per_character:.3f}" for source, one in measured.items())
+    _log.info("step %d  %s  bits per character  %s", session.done.step, model, told)
+
+
+def _is_written(session: Session, model: str) -> bool:
+    written = session.metrics is not None and session.metrics.has("evaluation", session.done.step, model)
+    return ranks.from_first(written)
