@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from transformers import PretrainedConfig
 
-from pretrain.models.llama import head_dim
+from pretrain.models.decoder import head_dim
 from pretrain.parameters import Parameters
 
 

@@ -80,4 +80,5 @@ class Session:
             precision=settings.precision,
             recompute=settings.recompute,
             rope_base=stage.rope_base,
+            seq_len=max(settings.seq_len, stage.batching.seq_len),  # held-out text is measured in the former
         )

@@ -45,6 +45,8 @@ class EngineSpec:
     """Whether activations within a layer are computed again in the backward pass."""
     rope_base: float | None = None
     """Base of the rotary embedding in this stage; none keeps the model's."""
+    seq_len: int | None = None
+    """Longest sequence, in tokens, that it is to be trained on; none if that is not known."""
 
 
 @dataclass(frozen=True)

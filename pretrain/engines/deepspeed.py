@@ -35,7 +35,7 @@ class DeepSpeedEngine:
         self._device, self._spec = device, spec
         stage = int(spec.parallel.zero)
         settings = _settings(stage)
-        config = hf_model.read_config(spec.hf_dir, spec.vocab_rows)
+        config = hf_model.config_of(spec)
         sharded_from_birth = (
             deepspeed.zero.Init(config_dict_or_path=settings, mem_efficient_linear=False)
             if stage == 3

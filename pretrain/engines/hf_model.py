@@ -9,35 +9,59 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F  # noqa: N812  # torch's own customary name
+from huggingface_hub.errors import StrictDataclassError
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 
+from configs.atomic_file import read_json
 from configs.errors import UserError
 from pretrain import attention
 from pretrain.checkpoint.boxes import Box
-from pretrain.engines.base import StateReader
+from pretrain.engines.base import EngineSpec, StateReader
 from pretrain.micro_batch import NO_LABEL, MicroBatch
+from pretrain.models import limits
+from pretrain.models.family import SUPPORTED, family, supported
 
-SUPPORTED = ("llama",)
-"""Values of `model_type` whose attention is known to go through transformers' AttentionInterface."""
 
-
-def read_config(hf_dir: Path, vocab_rows: int | None = None) -> PretrainedConfig:
+def read_config(
+    hf_dir: Path, vocab_rows: int | None = None, *, rope_base: float | None = None, seq_len: int | None = None
+) -> PretrainedConfig:
     """The architecture of an HF folder, with as many embedding rows as asked.
 
+    Args:
+        rope_base: base of the rotary embedding; none keeps the folder's.
+        seq_len: longest sequence that it is to be trained on, where that is known.
     Raises:
-        UserError: if the folder has no config, or its architecture is not supported.
+        UserError: if the folder has no config, or it is of an architecture or has settings that are not supported;
+            all of them are named.
     """
-    if not (hf_dir / "config.json").exists():
+    path = hf_dir / "config.json"
+    if not path.exists():
         raise UserError(f"{hf_dir}: has no config.json, so it is no Hugging Face model folder")
-    config: PretrainedConfig = AutoConfig.from_pretrained(hf_dir, trust_remote_code=False)
-    if config.model_type not in SUPPORTED:
-        raise UserError(
-            f"{hf_dir}: architecture {config.model_type!r} is not supported; supported: {', '.join(SUPPORTED)}"
-        )
+    try:
+        model_type = read_json(path).get("model_type")
+        if model_type not in SUPPORTED:
+            raise UserError(f"{hf_dir}: architecture {model_type!r} is not supported; supported: {supported()}")
+        config: PretrainedConfig = AutoConfig.from_pretrained(hf_dir, trust_remote_code=False)
+    except (ValueError, KeyError, StrictDataclassError) as error:
+        raise UserError(f"{path}: transformers cannot read it: {error!r}") from error
+    wrong = [*family(model_type).refusals(config), *limits.refusals(config, seq_len)]
+    if wrong:
+        raise UserError(f"{path}: not supported: {'; '.join(wrong)}")
     if vocab_rows is not None:
         config.vocab_size = vocab_rows
+    if rope_base is not None:
+        config.rope_parameters["rope_theta"] = float(rope_base)
     return config
+
+
+def config_of(spec: EngineSpec) -> PretrainedConfig:
+    """The architecture that an engine is to train.
+
+    Raises:
+        UserError: as `read_config`.
+    """
+    return read_config(spec.hf_dir, spec.vocab_rows, rope_base=spec.rope_base, seq_len=spec.seq_len)
 
 
 def empty_model(config: PretrainedConfig) -> PreTrainedModel:

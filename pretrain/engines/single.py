@@ -22,7 +22,7 @@ class SingleEngine:
 
     def __init__(self, spec: EngineSpec) -> None:
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        config = hf_model.read_config(spec.hf_dir, spec.vocab_rows)
+        config = hf_model.config_of(spec)
         model = hf_model.empty_model(config)
         self._module = hf_model.PackedLoss(model).to(self._device)
         self._parameters = hf_model.named_parameters(model)

@@ -31,7 +31,7 @@ from pretrain.engines.megatron.packed_attention import documents
 from pretrain.engines.megatron.places import CorePlaces
 from pretrain.engines.new_rows import NewRows
 from pretrain.micro_batch import MicroBatch
-from pretrain.models import llama
+from pretrain.models.family import family
 from pretrain.models.rows import check_complete
 
 _INPUT, _OUTPUT = "embedding.word_embeddings.weight", "output_layer.weight"
@@ -56,7 +56,7 @@ class MegatronEngine:
             self._optimizer = distributed.distribute(self._adamw, self._model)
         self._config = model.config
         self._config.finalize_model_grads_func = _reduce_gradients
-        self._rotary = llama.rotary(config).to(device)
+        self._rotary = family(config.model_type).rotary(config).to(device)
         self._shards = list(distributed.shards(self._optimizer, parameters, layout, self._places.copies()))
         new_rows = [
             shard.rows(shard.of(shard.holder), self._first_new_row(shard), None)
@@ -179,7 +179,7 @@ def _checked_places(
     config: PretrainedConfig, layout: Layout, tp_rank: int, parameters: Mapping[str, torch.nn.Parameter]
 ) -> CorePlaces:
     """The table of the family, once it explains every tensor of both models."""
-    table = llama.rows(config)
+    table = family(config.model_type).rows(config)
     with torch.device("meta"):
         hf_shapes = {
             name: tuple(parameter.shape)
@@ -202,6 +202,6 @@ def build(spec: EngineSpec) -> MegatronEngine:
         UserError: if the layout is impossible or the version unknown, before anything is allocated.
     """
     versions.check()
-    config = hf_model.read_config(spec.hf_dir, spec.vocab_rows)
+    config = hf_model.config_of(spec)
     layout = plan(config, spec.parallel.tensor, spec.parallel.pipeline, process_group.world_size())
     return MegatronEngine(spec, layout, config, process_group.start())

@@ -20,7 +20,7 @@ from pretrain.engines.megatron import versions
 from pretrain.engines.megatron.layout import Layout
 from pretrain.engines.megatron.packed_attention import Documents, PackedCoreAttention, RmsNorm
 from pretrain.micro_batch import NO_LABEL
-from pretrain.models import llama
+from pretrain.models.family import family
 
 
 def join_groups(layout: Layout) -> None:
@@ -39,7 +39,7 @@ def join_groups(layout: Layout) -> None:
 def core_config(config: PretrainedConfig, layout: Layout) -> Any:
     """How megatron-core is to build and run the model."""
     return TransformerConfig(
-        **llama.transformer_config(config),
+        **family(config.model_type).transformer_config(config),
         tensor_model_parallel_size=layout.tensor,
         pipeline_model_parallel_size=layout.pipeline,
         pipeline_dtype=torch.float32,
@@ -57,6 +57,9 @@ def build(config: PretrainedConfig, layout: Layout) -> Any:
     layer.submodules.input_layernorm = RmsNorm
     layer.submodules.pre_mlp_layernorm = RmsNorm
     layer.submodules.self_attention.submodules.core_attention = PackedCoreAttention
+    if core.qk_layernorm:
+        layer.submodules.self_attention.submodules.q_layernorm = RmsNorm
+        layer.submodules.self_attention.submodules.k_layernorm = RmsNorm
     return GPTModel(
         config=core,
         transformer_layer_spec=TransformerBlockSubmodules(

@@ -73,7 +73,7 @@ def test_the_vocabulary_is_padded_to_equal_shares(tensor: int, padded: int) -> N
     assert layout.data == 4 // tensor
 
 
-def test_an_architecture_that_the_table_does_not_explain_is_refused(lab: Lab) -> None:
+def test_what_an_engine_cannot_train_is_refused(lab: Lab) -> None:
     if find_spec("megatron") is None:
         pytest.skip("megatron-core is not installed")
     folder = lab.root / "biased"
@@ -83,7 +83,7 @@ def test_an_architecture_that_the_table_does_not_explain_is_refused(lab: Lab) ->
         lab.case("too few", "megatron", parallel={"tensor": 2}),
     ]
     seen = lab.run(cases, processes=1)
-    assert "no row explains: model.layers.0.self_attn.k_proj.bias" in seen["biased"][0]["user_error"]
+    assert "config.json: not supported: attention_bias" in seen["biased"][0]["user_error"]
     assert "1 processes are not a multiple of tensor x pipeline (2 x 1)" in seen["too few"][0]["user_error"]
 
 
