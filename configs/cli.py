@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 from configs import log
 from configs.clash import refuse_strangers
 from configs.errors import ConfigError, UserError, from_os_error
+from configs.interrupt import STATUS as INTERRUPTED
+from configs.interrupt import interruptible
 from configs.lock import exclusive
 
 if TYPE_CHECKING:
@@ -80,8 +82,9 @@ def main(program: str, verbs: Verbs, argv: Sequence[str] | None = None) -> int:
     verbs(parser)
     arguments = parser.parse_args(argv)
     try:
-        refuse_strangers()
-        arguments.do(arguments)
+        with interruptible():
+            refuse_strangers()
+            arguments.do(arguments)
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
@@ -90,7 +93,7 @@ def main(program: str, verbs: Verbs, argv: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         sys.stderr.write("\ntsugiki: stopped; finished work is kept, the same command goes on from there\n")
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
         sys.stderr.close()
         return 1

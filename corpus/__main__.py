@@ -1,7 +1,6 @@
 """`python -m corpus`: the same as `tsugiki corpus`."""
 
-from configs.cli import main
-from corpus.cli import verbs
+from configs.program import run_program
 
 if __name__ == "__main__":
-    raise SystemExit(main("python -m corpus", verbs))
+    run_program("python -m corpus", "corpus.cli")

@@ -1,7 +1,6 @@
 """`python -m pretrain`: the same as `tsugiki pretrain`."""
 
-from configs.cli import main
-from pretrain.cli import verbs
+from configs.program import run_program
 
 if __name__ == "__main__":
-    raise SystemExit(main("python -m pretrain", verbs))
+    run_program("python -m pretrain", "pretrain.cli")

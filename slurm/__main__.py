@@ -1,7 +1,6 @@
 """`python -m slurm`: the same as `tsugiki slurm`."""
 
-from configs.cli import main
-from slurm.cli import verbs
+from configs.program import run_program
 
 if __name__ == "__main__":
-    raise SystemExit(main("python -m slurm", verbs))
+    run_program("python -m slurm", "slurm.cli")

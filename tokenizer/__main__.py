@@ -1,7 +1,6 @@
 """`python -m tokenizer`: the same as `tsugiki tokenizer`."""
 
-from configs.cli import main
-from tokenizer.cli import verbs
+from configs.program import run_program
 
 if __name__ == "__main__":
-    raise SystemExit(main("python -m tokenizer", verbs))
+    run_program("python -m tokenizer", "tokenizer.cli")
