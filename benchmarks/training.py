@@ -13,7 +13,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from benchmarks.figures import Figures, best_seconds, figure
 from configs.schema.pretrain import Optim, Parallel
 from pretrain.checkpoint.hf_reader import HfFolderReader
-from pretrain.engines.base import EngineSpec, Group
+from pretrain.engines.base import EngineSpec, Group, Limits
 from pretrain.engines.build import build_engine
 from pretrain.hf_weights import write_weights
 from pretrain.micro_batch import NO_LABEL, MicroBatch
@@ -43,7 +43,7 @@ def measure() -> Figures:
         engine = build_engine("single", spec)
         engine.load_state(HfFolderReader(Path(folder)), 0)
         batch = _one_document(tokens_T)
-        ours = best_seconds(lambda: engine.train_step([batch], _RATES, 1e9))
+        ours = best_seconds(lambda: engine.train_step([batch], _RATES, Limits(1e9)))
     bare = best_seconds(_bare_step(model, tokens_T.to(device)))
     figures = figure(_TOKENS / ours, "tokens/s", bare_torch_loop=_TOKENS / bare)
     figures["device"] = torch.cuda.get_device_name() if device.type == "cuda" else "CPU"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 from configs.artifact import Artifact
 from configs.errors import UserError
-from configs.schema.pretrain import Pretrain
+from configs.schema.pretrain import Pretrain, Trained
 from configs.schema.run import Run
 from pretrain.loader import Batching, Loader
 from pretrain.packed_source import open_sources, planned_source
@@ -23,7 +23,7 @@ class TrainStage:
     name: str
     first: int
     end: int
-    train: Literal["all", "new_rows"]
+    train: Trained
     batching: Batching
     rope_base: float | None
     """Base of the rotary embedding; none keeps the model's."""

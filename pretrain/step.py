@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from pretrain.engines.base import Engine
+from pretrain.engines.base import Engine, Limits
 from pretrain.schedule import lr_by_group
 from pretrain.session import Session
 
@@ -20,7 +20,7 @@ def take_step(session: Session, engine: Engine) -> float:
     rates = lr_by_group(settings.optim, tokens, job.tokens)
     batches = job.loader.micro_batches(done.step, engine.data_rank)
     began = time.monotonic()
-    sums = engine.train_step(batches, rates, settings.guards.max_grad_norm)
+    sums = engine.train_step(batches, rates, Limits(settings.guards.max_grad_norm))
     done.step += 1
     done.adam_steps += not sums.skipped
     done.labelled += sums.tokens

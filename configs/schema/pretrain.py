@@ -8,6 +8,8 @@ from pydantic import Field
 
 from configs.schema.section import Section, operational, rule
 
+Trained = Literal["all", "embeddings", "new_rows"]
+
 
 class Stage(Section):
     """A stretch of training with its own mixture."""
@@ -16,8 +18,8 @@ class Stage(Section):
     """Tokens of the stage; rounded up to whole optimizer steps."""
     mixture: dict[str, float] = Field(min_length=1)
     """Weight of each source, by tokens; weights need not add up to 1."""
-    train: Literal["all", "new_rows"] = "all"
-    """What changes: every weight, or only the embedding rows of new tokens."""
+    train: Trained = "all"
+    """What changes: every weight, only the input and output embedding, or only their rows of new tokens."""
     seq_len: int | None = Field(default=None, ge=8)
     """Tokens of a packed sequence in this stage; none takes pretrain.seq_len."""
     rope_base: float | None = Field(default=None, gt=1)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal
 
 import torch
 
-from configs.schema.pretrain import Optim
+from configs.schema.pretrain import Optim, Trained
 from pretrain.engines.base import Group
 
 
-def freeze(
-    parameters: Mapping[str, torch.nn.Parameter], embeddings: frozenset[str], train: Literal["all", "new_rows"]
-) -> None:
+def freeze(parameters: Mapping[str, torch.nn.Parameter], embeddings: frozenset[str], train: Trained) -> None:
     """Take from training what the stage leaves as it is; old rows of the embeddings are the engine's to keep."""
     for name, parameter in parameters.items():
         parameter.requires_grad_(train == "all" or name in embeddings)

@@ -6,6 +6,7 @@ rank's share of both; the loop, the data order, the schedule and the checkpoint 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Literal, Protocol
 
 import torch
 
-from configs.schema.pretrain import Optim, Parallel
+from configs.schema.pretrain import Optim, Parallel, Trained
 from pretrain.checkpoint.boxes import Box
 from pretrain.micro_batch import MicroBatch
 
@@ -35,8 +36,8 @@ class EngineSpec:
     """Rows of the embeddings: the extended tokenizer's, padding included."""
     first_new_row: int
     """Rows from here on belong to new tokens (or padding)."""
-    train: Literal["all", "new_rows"]
-    """What this stage changes; new_rows leaves every other number bitwise as it is."""
+    train: Trained
+    """What this stage changes; embeddings and new_rows leave every other number bitwise as it is."""
     optim: Optim
     parallel: Parallel
     precision: Literal["bf16", "fp32"] = "fp32"
@@ -50,6 +51,26 @@ class EngineSpec:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """What a step must keep to; one that does not is skipped before anything changes."""
+
+    grad_norm: float
+    """Of the gradient of the mean loss, before clipping."""
+    nll_per_token: float = math.inf
+    """Of the mean loss, in nats."""
+
+    def allow(self, grad_norm: float, nll: float, tokens: int) -> bool:
+        """Whether a step may be taken; never with a number that is not finite.
+
+        Args:
+            nll: sum over the labelled tokens, nats.
+            tokens: how many there are, over all ranks.
+        """
+        loss = nll / max(tokens, 1)
+        return math.isfinite(grad_norm + loss) and grad_norm <= self.grad_norm and loss <= self.nll_per_token
+
+
+@dataclass(frozen=True)
 class StepSums:
     """What one optimizer step did; equal on every rank."""
 
@@ -60,7 +81,7 @@ class StepSums:
     grad_norm: float
     """Global L2 norm of the gradient of the mean loss, before clipping."""
     skipped: bool
-    """True if the norm was above the limit or not a number, and nothing was changed."""
+    """True if the step did not keep to the limits, and nothing was changed."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +121,7 @@ class Engine(Protocol):
         ...
 
     def train_step(
-        self, micro_batches: Sequence[MicroBatch], lr_by_group: Mapping[Group, float], skip_if_norm_above: float
+        self, micro_batches: Sequence[MicroBatch], lr_by_group: Mapping[Group, float], limits: Limits
     ) -> StepSums:
         """One optimizer step on this rank's micro-batches; every rank brings equally many.
 

@@ -8,7 +8,6 @@ DeepSpeed's own clipping turned off.
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -17,7 +16,7 @@ import torch
 import torch.distributed as dist
 
 from pretrain.engines import adamw, hf_model, process_group, shards
-from pretrain.engines.base import EngineSpec, Group, StatePart, StateReader, StepSums
+from pretrain.engines.base import EngineSpec, Group, Limits, StatePart, StateReader, StepSums
 from pretrain.engines.gradients import clip
 from pretrain.engines.inner_step import InnerStep
 from pretrain.engines.new_rows import NewRows
@@ -70,7 +69,7 @@ class DeepSpeedEngine:
         return (dist.get_rank(), dist.get_world_size())
 
     def train_step(
-        self, micro_batches: Sequence[MicroBatch], lr_by_group: Mapping[Group, float], skip_if_norm_above: float
+        self, micro_batches: Sequence[MicroBatch], lr_by_group: Mapping[Group, float], limits: Limits
     ) -> StepSums:
         tokens = self._tokens_over_ranks(micro_batches)
         nll = torch.zeros((), dtype=torch.float64, device=self._device)
@@ -84,7 +83,7 @@ class DeepSpeedEngine:
         nll_over_ranks = process_group.sum_over_ranks([float(nll)], self._device)[0]
         gradients = self._masked_gradients()
         norm = shards.global_norm((shard.within(gradient, *shard.owned) for shard, gradient in gradients), self._device)
-        skipped = not math.isfinite(norm) or norm > skip_if_norm_above
+        skipped = not limits.allow(norm, nll_over_ranks, tokens)
         if skipped:
             self._inner_step.skip()
             for _, gradient in gradients:

@@ -9,7 +9,7 @@ import torch
 
 from pretrain.checkpoint.boxes import Box
 from pretrain.engines import adamw, hf_model
-from pretrain.engines.base import EngineSpec, Group, Kind, StatePart, StateReader, StepSums
+from pretrain.engines.base import EngineSpec, Group, Kind, Limits, StatePart, StateReader, StepSums
 from pretrain.engines.gradients import clip, sum_of_squares
 from pretrain.engines.new_rows import NewRows
 from pretrain.micro_batch import MicroBatch
@@ -42,7 +42,7 @@ class SingleEngine:
         return (0, 1)
 
     def train_step(
-        self, micro_batches: Sequence[MicroBatch], lr_by_group: Mapping[Group, float], skip_if_norm_above: float
+        self, micro_batches: Sequence[MicroBatch], lr_by_group: Mapping[Group, float], limits: Limits
     ) -> StepSums:
         tokens = sum(batch.labelled for batch in micro_batches)
         nll = torch.zeros((), dtype=torch.float64, device=self._device)
@@ -57,7 +57,7 @@ class SingleEngine:
                 parameter.grad[:first_new_row] = 0
         gradients = [parameter.grad for parameter in self._parameters.values() if parameter.grad is not None]
         norm = math.sqrt(sum_of_squares(gradients))
-        if not math.isfinite(norm) or norm > skip_if_norm_above:
+        if not limits.allow(norm, float(nll), tokens):
             return StepSums(float(nll), tokens, norm, skipped=True)
         clip(gradients, norm, self._clip_norm)
         adamw.set_rates(self._optimizer, lr_by_group)

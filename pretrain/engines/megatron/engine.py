@@ -6,7 +6,6 @@ decided here, the same as in the single engine. Everything is fp32.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -19,7 +18,7 @@ from megatron.core.pipeline_parallel import get_forward_backward_func
 from transformers import PretrainedConfig
 
 from pretrain.engines import adamw, hf_model, process_group, shards
-from pretrain.engines.base import EngineSpec, Group, StatePart, StateReader, StepSums
+from pretrain.engines.base import EngineSpec, Group, Limits, StatePart, StateReader, StepSums
 from pretrain.engines.gradients import clip
 from pretrain.engines.inner_step import InnerStep
 from pretrain.engines.megatron import model as core
@@ -75,7 +74,7 @@ class MegatronEngine:
         return (parallel_state.get_data_parallel_rank(), self._layout.data)
 
     def train_step(
-        self, micro_batches: Sequence[MicroBatch], lr_by_group: Mapping[Group, float], skip_if_norm_above: float
+        self, micro_batches: Sequence[MicroBatch], lr_by_group: Mapping[Group, float], limits: Limits
     ) -> StepSums:
         tokens = self._tokens_over_ranks(micro_batches)
         with device_scope():
@@ -88,7 +87,7 @@ class MegatronEngine:
         nll_over_ranks = process_group.sum_over_ranks([nll], self._device)[0]
         gradients = self._masked_gradients()
         norm = shards.global_norm((shard.within(flat, *shard.owned) for shard, flat in gradients), self._device)
-        skipped = not math.isfinite(norm) or norm > skip_if_norm_above
+        skipped = not limits.allow(norm, nll_over_ranks, tokens)
         if not skipped:
             clip((flat for _, flat in gradients), norm, self._spec.optim.clip_norm)
             self._inner_step.take(lr_by_group)

@@ -206,7 +206,11 @@ class Jobs:
                 "new rows only", LOAD, steps(0, 3, faster), save("new_rows", 3), steps(3, 5, faster), train="new_rows"
             ),
             case("untied new rows only", LOAD, steps(0, 3, faster), save("u", 3), train="new_rows", tied=False),
-            case("skip", LOAD, steps(0, 2), save("skip", 2), steps(2, 3, LR, 0.1), save("skip", 3), steps(3, 5)),
+            case("embeddings", LOAD, steps(0, 3), save("embeddings", 3), train="embeddings"),
+            case(
+                *("skip", LOAD, steps(0, 2), save("skip", 2)),
+                *(steps(2, 3, grad_norm=0.1), steps(2, 3, nll_per_token=0.1), save("skip", 3), steps(3, 5)),
+            ),
             case("not a number", ("load_base", {"broken": True}), steps(0, 1), save("broken", 1)),
         ]
 
@@ -219,9 +223,9 @@ def evaluate(batches: str) -> Any:
     return ("eval", {"batches": batches})
 
 
-def steps(first: int, last: int, lr: dict[str, float] = LR, skip_if_norm_above: float = 1e9) -> Any:
+def steps(first: int, last: int, lr: dict[str, float] = LR, **limits: float) -> Any:
     """The command that trains."""
-    return ("steps", {"first": first, "last": last, "lr": lr, "skip_if_norm_above": skip_if_norm_above})
+    return ("steps", {"first": first, "last": last, "lr": lr, "limits": {"grad_norm": 1e9, **limits}})
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,7 @@ from pretrain.checkpoint.hf_reader import GraftedReader, HfFolderReader
 from pretrain.checkpoint.part_file import write_part
 from pretrain.checkpoint.reader import CheckpointReader
 from pretrain.engines import process_group
-from pretrain.engines.base import Engine, EngineSpec, Group, Kind
+from pretrain.engines.base import Engine, EngineSpec, Group, Kind, Limits
 from pretrain.engines.build import build_engine
 from pretrain.micro_batch import NO_LABEL, MicroBatch
 
@@ -80,11 +80,11 @@ class Case:
         self._engine.load_state(CheckpointReader(artifact, moments=moments), step)
 
     def steps(
-        self, first: int, last: int, lr: dict[Group, float], skip_if_norm_above: float = 1e9
+        self, first: int, last: int, lr: dict[Group, float], limits: dict[str, float]
     ) -> list[tuple[float, int, float, bool]]:
         seen = []
         for step in range(first, last):
-            sums = self._engine.train_step(self._batches(f"step{step}"), lr, skip_if_norm_above)
+            sums = self._engine.train_step(self._batches(f"step{step}"), lr, Limits(**limits))
             seen.append((sums.nll, sums.tokens, sums.grad_norm, sums.skipped))
         return seen
 

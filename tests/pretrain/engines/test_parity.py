@@ -130,14 +130,26 @@ def test_a_stage_of_new_rows_changes_no_other_number(jobs: Jobs, layout: str) ->
 
 
 @every_layout
-def test_a_step_with_too_large_a_norm_changes_nothing(jobs: Jobs, layout: str) -> None:
-    _, _, _, [(_, _, norm, skipped)], _, after = jobs.seen(layout, "skip")
+def test_a_stage_of_embeddings_changes_both_whole_and_nothing_else(jobs: Jobs, layout: str) -> None:
+    assert_same_steps(jobs.seen(layout, "embeddings")[1], jobs.seen("single", "embeddings")[1])
+    base = HfFolderReader(jobs.lab.root / "tied")
+    for (name, kind), tensor in state(jobs, layout, "embeddings", 3).items():
+        old = base.shape(name)
+        same = kind == "master" and torch.equal(tensor[: old[0]], base.read(name, Box.whole(old)))
+        assert same == (name != "model.embed_tokens.weight"), (name, kind)
+
+
+@every_layout
+def test_a_step_with_too_large_a_norm_or_loss_changes_nothing(jobs: Jobs, layout: str) -> None:
+    _, _, _, [(_, _, norm, skipped)], [(nll, tokens, _, skipped_again)], _, after = jobs.seen(layout, "skip")
     assert skipped
+    assert skipped_again
     assert norm > 0.1
+    assert nll / tokens > 0.1
     before, then = state(jobs, layout, "skip", 2), state(jobs, layout, "skip", 3)
     assert before.keys() == then.keys()
     assert all(torch.equal(before[key], then[key]) for key in before)
-    assert_same_steps(after, jobs.seen("single", "skip")[5])
+    assert_same_steps(after, jobs.seen("single", "skip")[6])
 
 
 @every_layout
@@ -165,7 +177,7 @@ OTHER_MEGATRON = os.environ.get("TSUGIKI_OTHER_MEGATRON", "")
 )
 def test_another_version_of_megatron_core_computes_the_same(jobs: Jobs) -> None:
     lab = jobs.lab
-    train = ("steps", {"first": 0, "last": 10, "lr": lab.lr})
+    train = ("steps", {"first": 0, "last": 10, "lr": lab.lr, "limits": {"grad_norm": 1e9}})
     cases = [
         lab.case(
             name, "megatron", ("version", {"module": "megatron.core"}), ("load_base", {}), train, parallel=parallel
