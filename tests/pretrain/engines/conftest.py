@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import json
-import os
-import signal
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,11 +12,19 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import save_file
-from transformers import LlamaConfig, LlamaForCausalLM
 
-REPOSITORY = Path(__file__).parents[3]
-OLD_ROWS, NEW_ROWS = 131, 6
-STEPS, MICRO_BATCHES = 10, 4
+from benchmarks.engine_lab import launch
+from benchmarks.engine_lab.inputs import (
+    MICRO_BATCHES,
+    NEW_ROWS,
+    OLD_ROWS,
+    documents,
+    micro_batch,
+    save_model,
+    training_batches,
+)
+
+STEPS = 10
 LR = {"matrices": 2e-3, "vectors": 2e-3, "embeddings": 1e-3, "new_rows": 1e-3}
 
 
@@ -50,7 +51,7 @@ class Lab:
         }
 
     def run(
-        self, cases: list[dict[str, Any]], *, processes: int, timeout_s: float = 120, python_path: str = ""
+        self, cases: list[dict[str, Any]], *, processes: int, timeout_s: float = 400, python_path: str = ""
     ) -> dict[str, list[Any]]:
         """What each rank saw of each case.
 
@@ -58,54 +59,7 @@ class Lab:
             AssertionError: if a process fails or takes longer than allowed; none is left behind.
         """
         out = self.root / f"job-{time.monotonic_ns()}"
-        out.mkdir()
-        job = out / "job.json"
-        job.write_text(json.dumps(cases))
-        _run_all([sys.executable, str(Path(__file__).with_name("driver.py")), str(job), str(out)], processes, out,
-                 timeout_s, python_path)  # fmt: skip
-        ranks = [json.loads((out / f"rank{rank}.json").read_text()) for rank in range(processes)]
-        return {name: [seen[name] for seen in ranks] for name in ranks[0]}
-
-
-def _run_all(command: list[str], processes: int, out: Path, timeout_s: float, python_path: str) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    running = []
-    for rank in range(processes):
-        environment = {
-            **os.environ,
-            "RANK": str(rank),
-            "LOCAL_RANK": str(rank),
-            "WORLD_SIZE": str(processes),
-            "MASTER_ADDR": "127.0.0.1",
-            "MASTER_PORT": str(port),
-            "GLOO_SOCKET_IFNAME": "lo",
-            "OMP_NUM_THREADS": "1",
-            "PYTHONPATH": os.pathsep.join(path for path in (python_path, str(REPOSITORY)) if path),
-            "CUDA_VISIBLE_DEVICES": "",
-            "PYTHONWARNINGS": "ignore",
-        }
-        with (out / f"rank{rank}.log").open("wb") as log:
-            running.append(
-                subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=out, start_new_session=True)
-            )
-    try:
-        ends = time.monotonic() + timeout_s
-        while any(process.poll() is None for process in running):
-            if time.monotonic() > ends or any(process.poll() for process in running):
-                break
-            time.sleep(0.05)
-    finally:
-        codes = [process.poll() for process in running]
-        for process in running:
-            if process.poll() is None:
-                os.kill(process.pid, signal.SIGUSR1)  # says where it stands
-                time.sleep(0.5)
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-    logs = "\n".join((out / f"rank{rank}.log").read_text()[-4000:] for rank in range(processes))
-    assert codes == [0] * processes, f"exit codes {codes} (None: killed after {timeout_s} s)\n{logs}"
+        return launch.run(cases, out, processes, timeout_s=timeout_s, python_path=python_path)
 
 
 LAYOUTS: dict[str, tuple[str, int, dict[str, Any]]] = {
@@ -239,15 +193,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
     """The tiny model, tied and untied, and the batches of all steps."""
     root = tmp_path_factory.mktemp("engines")
     for tied in (True, False):
-        _save_model(root / ("tied" if tied else "untied"), tied=tied)
+        save_model(root / ("tied" if tied else "untied"), tie_word_embeddings=tied)
     generator = torch.Generator().manual_seed(7)
-    tensors: dict[str, torch.Tensor] = {}
-    for step in range(STEPS):
-        for micro in range(MICRO_BATCHES):
-            # Every other step its micro-batches are of one length, as in training, and else of several.
-            length = 48 if step % 2 else 40 + 5 * micro
-            tensors |= micro_batch(f"step{step}/{micro}", length, generator)
-    tensors["step8/3/labels"][:] = -100  # nothing to predict at all
+    tensors = training_batches(STEPS, generator)
     for micro in range(MICRO_BATCHES):
         tensors |= micro_batch(f"held_out/{micro}", 48, generator)
     tensors |= documents("a_and_b/0", [23, 25], [0, 1], torch.Generator().manual_seed(1))
@@ -256,48 +204,3 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
     tensors["other_a_and_b/0/labels"][:22] = tensors["other_a_and_b/0/tokens"][1:23]
     save_file(tensors, root / "batches.safetensors")
     return Lab(root, LR)
-
-
-def _save_model(folder: Path, *, tied: bool) -> None:
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=OLD_ROWS,
-        hidden_size=64,
-        intermediate_size=96,
-        num_hidden_layers=4,
-        num_attention_heads=8,
-        num_key_value_heads=4,
-        max_position_embeddings=128,
-        tie_word_embeddings=tied,
-        initializer_range=0.1,
-    )
-    LlamaForCausalLM(config).save_pretrained(folder)
-    rows = {"model.embed_tokens.weight": torch.randn(NEW_ROWS, 64) * 0.1}
-    if not tied:
-        rows["lm_head.weight"] = torch.randn(NEW_ROWS, 64) * 0.1
-    save_file(rows, folder / "new_rows.safetensors")
-
-
-def micro_batch(name: str, length: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
-    """Documents of any length, of three sources, with padding at the end."""
-    cuts = torch.randperm(length - 6, generator=generator)[:3].sort().values + 1
-    bounds = [0, *cuts.tolist(), length - 3, length]
-    lengths = [end - start for start, end in itertools.pairwise(bounds)]
-    tensors = documents(name, lengths, [0, 1, 2, 1, 0], generator)
-    tensors[f"{name}/labels"][length - 3 :] = -100
-    return tensors
-
-
-def documents(name: str, lengths: list[int], sources: list[int], generator: torch.Generator) -> dict[str, torch.Tensor]:
-    """A micro-batch of documents of these lengths and sources."""
-    tokens = torch.randint(0, OLD_ROWS + NEW_ROWS, (sum(lengths),), generator=generator)
-    labels = torch.roll(tokens, -1)
-    bounds = torch.tensor([0, *lengths]).cumsum(0)
-    labels[bounds[1:] - 1] = -100
-    return {
-        f"{name}/tokens": tokens,
-        f"{name}/labels": labels,
-        f"{name}/positions": torch.cat([torch.arange(length) for length in lengths]),
-        f"{name}/cu_seqlens": bounds.to(torch.int32),
-        f"{name}/source": torch.repeat_interleave(torch.tensor(sources), torch.tensor(lengths)),
-    }
