@@ -26,4 +26,4 @@ def lr_share(optim: Optim, tokens: int, total_tokens: int) -> float:
 def lr_by_group(optim: Optim, tokens: int, total_tokens: int) -> dict[Group, float]:
     """Learning rate of every parameter group for one step."""
     lr = optim.lr * lr_share(optim, tokens, total_tokens)
-    return {"matrices": lr, "vectors": lr, "embeddings": lr, "new_rows": lr * optim.new_rows_lr}
+    return {"matrices": lr, "vectors": lr, "embeddings": lr * optim.embeddings_lr, "new_rows": lr * optim.new_rows_lr}

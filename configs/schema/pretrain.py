@@ -38,6 +38,8 @@ class Optim(Section):
     """Peak learning rate."""
     new_rows_lr: float = Field(default=1.0, gt=0)
     """Learning rate of the new tokens' embedding rows, as a multiple of lr."""
+    embeddings_lr: float = Field(default=1.0, gt=0)
+    """Learning rate of the embeddings' other rows, as a multiple of lr."""
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     """Way from the peak down to min_lr."""
     min_lr: float = Field(default=0.1, ge=0, le=1)
@@ -52,6 +54,8 @@ class Optim(Section):
     """Decoupled decay; norms, biases and embeddings have none."""
     clip_norm: float = Field(default=1.0, gt=0)
     """Gradients with a larger global norm are scaled down to it."""
+    z_loss: float = Field(default=0.0, ge=0)
+    """Weight of (log Σ exp logits)² in what is minimised, by token; PaLM has 1e-4 (arXiv:2204.02311); 0 is off."""
 
 
 class Parallel(Section):

@@ -50,7 +50,7 @@ class DeepSpeedEngine:
         self._optimizer = adamw.build(parameters, self._embeddings, spec.optim, dims_of=whole_dims)
         self._engine: Any
         self._engine, *_ = deepspeed.initialize(
-            model=hf_model.PackedLoss(model), optimizer=self._optimizer, config=settings
+            model=hf_model.PackedLoss(model, spec.optim.z_loss), optimizer=self._optimizer, config=settings
         )
         self._zero = Zero(self._engine, self._optimizer, parameters, stage)
         self._inner_step = InnerStep(
@@ -76,10 +76,10 @@ class DeepSpeedEngine:
         self._engine.train()
         for at, batch in enumerate(micro_batches):
             self._engine.set_gradient_accumulation_boundary(at == len(micro_batches) - 1)
-            total = hf_model.losses(self._engine, batch.to(self._device)).sum()
+            objective, nll_T = hf_model.losses(self._engine, batch, self._device)
             # DeepSpeed averages over ranks; times their number it is a sum again.
-            self._engine.backward(total * (dist.get_world_size() / max(tokens, 1)), scale_wrt_gas=False)
-            nll += total.detach()
+            self._engine.backward(objective * (dist.get_world_size() / max(tokens, 1)), scale_wrt_gas=False)
+            nll += nll_T.sum()
         nll_over_ranks = process_group.sum_over_ranks([float(nll)], self._device)[0]
         gradients = self._masked_gradients()
         norm = shards.global_norm((shard.within(gradient, *shard.owned) for shard, gradient in gradients), self._device)
@@ -118,11 +118,10 @@ class DeepSpeedEngine:
         self._engine.eval()
         with torch.no_grad():
             for batch in micro_batches:
-                on_device = batch.to(self._device)
-                hf_model.by_source(hf_model.losses(self._engine, on_device), on_device, totals)
+                hf_model.by_source(hf_model.losses(self._engine, batch, self._device).nll.cpu(), batch, totals)
             for _ in range(missing):
                 # ZeRO-3 gathers weights in every forward pass, so all ranks must take equally many.
-                hf_model.losses(self._engine, _nothing(self._device))
+                hf_model.losses(self._engine, _nothing(), self._device)
         return process_group.sum_by_source(totals, self._device)
 
     def _most_micro_batches(self, here: int) -> int:
@@ -143,10 +142,10 @@ class DeepSpeedEngine:
         self._optimizer.state.clear()
 
 
-def _nothing(device: torch.device) -> MicroBatch:
+def _nothing() -> MicroBatch:
     """A micro-batch that has no labels."""
-    zero = torch.zeros(1, dtype=torch.int64, device=device)
-    return MicroBatch(zero, zero + NO_LABEL, zero, torch.tensor([0, 1], dtype=torch.int32, device=device), zero)
+    zero = torch.zeros(1, dtype=torch.int64)
+    return MicroBatch(zero, zero + NO_LABEL, zero, torch.tensor([0, 1], dtype=torch.int32), zero)
 
 
 def _settings(stage: int) -> dict[str, Any]:

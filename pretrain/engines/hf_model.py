@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F  # noqa: N812  # torch's own customary name
 from huggingface_hub.errors import StrictDataclassError
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
@@ -18,6 +17,7 @@ from configs.errors import UserError
 from pretrain import attention
 from pretrain.checkpoint.boxes import Box
 from pretrain.engines.base import EngineSpec, StateReader
+from pretrain.engines.loss_head import Losses, LossHead
 from pretrain.micro_batch import NO_LABEL, MicroBatch
 from pretrain.models import limits
 from pretrain.models.family import SUPPORTED, family, supported
@@ -78,23 +78,29 @@ def empty_model(config: PretrainedConfig) -> PreTrainedModel:
 
 
 class PackedLoss(nn.Module):
-    """From a micro-batch to the loss of each position: what data-parallel wrappers wrap."""
+    """From a micro-batch to its losses: what data-parallel wrappers wrap.
 
-    def __init__(self, model: PreTrainedModel) -> None:
+    Args:
+        z_loss: see `LossHead`.
+    """
+
+    def __init__(self, model: PreTrainedModel, z_loss: float = 0.0) -> None:
         super().__init__()
         self.model = model
+        self.head = LossHead(model.get_output_embeddings().weight, z_loss)
 
     def forward(
         self,
         tokens_T: torch.Tensor,
-        labels_T: torch.Tensor,
         positions_T: torch.Tensor,
         document_bounds: list[int],
-    ) -> torch.Tensor:
-        """Negative log-likelihood of each position's label.
+        labelled_N: torch.Tensor,
+        labels_N: torch.Tensor,
+    ) -> Losses:
+        """Losses of the positions `labelled_N`, whose labels are `labels_N`.
 
         Returns:
-            Shape (T,), float32, nats; 0 where there is no label.
+            `nll` of shape (T,); 0 where there is no label.
         """
         hidden_TH = self.model.base_model(
             input_ids=tokens_T[None],
@@ -102,16 +108,25 @@ class PackedLoss(nn.Module):
             use_cache=False,
             document_bounds=document_bounds,
         ).last_hidden_state[0]
-        labelled = labels_T != NO_LABEL
-        # Logits are the largest tensor by far; padding and document ends need none.
-        logits = self.model.get_output_embeddings()(hidden_TH[labelled]).float()
-        nll = F.cross_entropy(logits, labels_T[labelled], reduction="none")
-        return torch.zeros(labels_T.shape, dtype=torch.float32, device=nll.device).masked_scatter(labelled, nll)
+        # Padding and document ends predict nothing and need no logits.
+        objective, nll_N = self.head(hidden_TH.index_select(0, labelled_N), labels_N)
+        nll_T = torch.zeros(tokens_T.shape, dtype=torch.float32, device=nll_N.device)
+        return Losses(objective, nll_T.index_copy(0, labelled_N, nll_N))
 
 
-def losses(module: nn.Module, batch: MicroBatch) -> torch.Tensor:
-    """Run `module` (a PackedLoss, or a wrapper of one) on a micro-batch; shape (T,), nats."""
-    out: torch.Tensor = module(batch.tokens_T, batch.labels_T, batch.positions_T, batch.cu_seqlens.tolist())
+def losses(module: nn.Module, batch: MicroBatch, device: torch.device) -> Losses:
+    """Run `module` (a PackedLoss, or a wrapper of one) on a micro-batch that is still on the host.
+
+    What Python must know of the batch is read before it is on the device, so that nothing waits for a GPU.
+    """
+    labelled_N = (batch.labels_T != NO_LABEL).nonzero()[:, 0]
+    out: Losses = module(
+        batch.tokens_T.to(device, non_blocking=True),
+        batch.positions_T.to(device, non_blocking=True),
+        batch.cu_seqlens.tolist(),
+        labelled_N.to(device, non_blocking=True),
+        batch.labels_T[labelled_N].to(device, non_blocking=True),
+    )
     return out
 
 

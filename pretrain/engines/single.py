@@ -24,7 +24,7 @@ class SingleEngine:
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         config = hf_model.config_of(spec)
         model = hf_model.empty_model(config)
-        self._module = hf_model.PackedLoss(model).to(self._device)
+        self._module = hf_model.PackedLoss(model, spec.optim.z_loss).to(self._device)
         self._parameters = hf_model.named_parameters(model)
         embeddings = hf_model.embedding_names(model)
         self._new_rows = NewRows(
@@ -49,9 +49,9 @@ class SingleEngine:
         self._module.train()
         self._optimizer.zero_grad(set_to_none=True)
         for batch in micro_batches:
-            total = hf_model.losses(self._module, batch.to(self._device)).sum()
-            (total / max(tokens, 1)).backward()
-            nll += total.detach()
+            objective, nll_T = hf_model.losses(self._module, batch, self._device)
+            (objective / max(tokens, 1)).backward()
+            nll += nll_T.sum()
         for parameter, first_new_row in self._frozen_rows:
             if parameter.grad is not None:
                 parameter.grad[:first_new_row] = 0
@@ -70,8 +70,7 @@ class SingleEngine:
         self._module.eval()
         with torch.no_grad():
             for batch in micro_batches:
-                on_device = batch.to(self._device)
-                hf_model.by_source(hf_model.losses(self._module, on_device), on_device, totals)
+                hf_model.by_source(hf_model.losses(self._module, batch, self._device).nll.cpu(), batch, totals)
         return totals
 
     def local_state(self) -> Iterator[StatePart]:

@@ -39,7 +39,7 @@ def test_a_step_needs_what_torch_counts_but_for_the_future_that_its_kernel_also_
     labels_T = torch.roll(tokens_T, -1)
     positions_T = torch.cat([torch.arange(length) for length in lengths])
     with FlopCounterMode(display=False) as counted, sdpa_kernel(SDPBackend.MATH):
-        model(tokens_T, labels_T, positions_T, bounds).sum().backward()
+        model(tokens_T, positions_T, bounds, torch.arange(32), labels_T).objective.backward()
     flops = ModelFlops.of(config)
     square = sum(length * length for length in lengths)
     assert counted.get_total_flops() == flops.of_step(32, square)

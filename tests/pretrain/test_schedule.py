@@ -35,6 +35,6 @@ def test_the_share_is_never_zero_and_never_above_the_peak(tokens: int, warmup: i
     assert 0 < lr_share(optim, tokens, 1000) <= 1
 
 
-def test_new_rows_have_their_own_rate() -> None:
-    optim = Optim(lr=1e-4, new_rows_lr=10, schedule="constant")
-    assert lr_by_group(optim, 0, 10) == {"matrices": 1e-4, "vectors": 1e-4, "embeddings": 1e-4, "new_rows": 1e-3}
+def test_embeddings_and_new_rows_have_their_own_rates() -> None:
+    optim = Optim(lr=1e-4, new_rows_lr=10, embeddings_lr=0.5, schedule="constant")
+    assert lr_by_group(optim, 0, 10) == {"matrices": 1e-4, "vectors": 1e-4, "embeddings": 5e-5, "new_rows": 1e-3}

@@ -35,6 +35,7 @@ LAYOUTS = [
         )
     ),
 ]
+ZERO = ["zero 0", "zero 1", "zero 2", "zero 3"]
 MOMENTS: tuple[Kind, ...] = ("exp_avg", "exp_avg_sq")
 every_layout = pytest.mark.parametrize("layout", LAYOUTS)
 
@@ -164,6 +165,17 @@ def test_a_norm_that_is_no_number_changes_nothing(jobs: Jobs, layout: str) -> No
     base = HfFolderReader(jobs.lab.root / "tied")
     name = "model.layers.0.mlp.up_proj.weight"
     assert torch.equal(after[name, "master"], base.read(name, Box.whole(base.shape(name))))
+
+
+@pytest.mark.parametrize("layout", ZERO)
+def test_z_loss_moves_the_weights_and_is_not_in_the_losses(jobs: Jobs, layout: str) -> None:
+    _, steps, held_out = jobs.seen(layout, "z-loss")
+    _, right, right_held_out = jobs.seen("single", "z-loss")
+    assert_same_steps(steps, right)
+    assert_same_sums(held_out, right_held_out)
+    without = jobs.seen("single", "whole")[2]
+    assert right[0][0] == without[0][0]
+    assert right[0][2] != pytest.approx(without[0][2], rel=1e-2)
 
 
 OTHER_MEGATRON = os.environ.get("TSUGIKI_OTHER_MEGATRON", "")
