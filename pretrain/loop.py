@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pretrain import ranks
-from pretrain.checkpoint.commit import latest, prune
+from configs.artifact import Artifact
 from pretrain.checkpoint.reader import CheckpointReader
-from pretrain.checkpoint.save import save
 from pretrain.engines.base import Engine, StateReader
 from pretrain.engines.build import build_engine
 from pretrain.evaluations import evaluate_trained
@@ -14,16 +12,17 @@ from pretrain.session import Session
 from pretrain.step import take_step
 
 
-def run_stages(session: Session, reader: StateReader) -> None:
-    """Train all stages that are not done.
+def run_stages(session: Session, first: StateReader) -> Artifact:
+    """Train all stages that are not done; gives the last checkpoint.
 
     Args:
-        reader: the state to begin with: of the newest checkpoint, or of the grafted base.
+        first: the state to begin with: of the newest checkpoint, or of the grafted base.
     Raises:
         UserError: if too many steps are skipped, or the disk is full.
     """
     done = session.done
     before: str | None = None
+    checkpoint: Artifact | None = None
     for stage in session.job.stages:
         if done.step >= stage.end and stage is not session.job.stages[-1]:
             before = stage.train
@@ -32,16 +31,28 @@ def run_stages(session: Session, reader: StateReader) -> None:
         fresh = done.step == stage.first and before is not None and before != stage.train
         if fresh:
             done.adam_steps = 0
+        reader = first if checkpoint is None else CheckpointReader(checkpoint)
         engine = build_engine(session.run.pretrain.engine, session.spec(stage))
         engine.load_state(_WeightsOnly(reader) if fresh else reader, done.adam_steps)
+        if isinstance(reader, CheckpointReader):
+            reader.close()
+        _prepare_saves(session, engine)
         if done.step == 0:
             evaluate_trained(session, engine)
         _run_stage(session, engine, stage)
         engine.close()
         before = stage.train
-        checkpoint = ranks.from_first(latest(session.root) if ranks.rank() == 0 else None)
-        assert checkpoint is not None
-        reader = CheckpointReader(checkpoint)
+        checkpoint = session.saver.wait()
+    assert checkpoint is not None
+    return checkpoint
+
+
+def _prepare_saves(session: Session, engine: Engine) -> None:
+    settings, job = session.run.pretrain.checkpoint, session.job
+    every = range(settings.every_steps, job.steps + 1, settings.every_steps)
+    saves = sorted({*every, *(stage.end for stage in job.stages)})
+    everything = any(stage.train == "all" for stage in job.stages)
+    session.saver.prepare(engine, lambda name: everything or name in session.parameters.embeddings, settings, saves)
 
 
 class _WeightsOnly:
@@ -64,6 +75,4 @@ def _run_stage(session: Session, engine: Engine, stage: TrainStage) -> None:
         if done.step % settings.checkpoint.every_steps == 0 or last:
             if session.metrics is not None:
                 session.metrics.sync()
-            save(session.root, engine, done, session.attempt, session.world_size)
-            if ranks.rank() == 0:
-                prune(session.root, settings.checkpoint.keep_last)
+            session.saver.start(engine, done.step, done.to_json())

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import torch.distributed as dist
 
+from configs.errors import UserError
 from pretrain.engines import process_group
 
 ValueT = TypeVar("ValueT")
@@ -15,6 +17,11 @@ ValueT = TypeVar("ValueT")
 def rank() -> int:
     """Number of this process, from 0."""
     return int(os.environ.get("RANK", "0"))
+
+
+def size() -> int:
+    """How many processes the run has."""
+    return dist.get_world_size() if dist.is_initialized() else 1
 
 
 def join() -> int:
@@ -37,6 +44,35 @@ def from_first(value: ValueT) -> ValueT:
     dist.broadcast_object_list(box, src=0)
     result: ValueT = box[0]
     return result
+
+
+def done_by_first(work: Callable[[], ValueT]) -> ValueT:
+    """What `work` gives on rank 0, on every rank; waits for all.
+
+    Raises:
+        UserError: on every rank, if it raises one on rank 0.
+    """
+    result: ValueT | None = None
+    refused: UserError | None = None
+    if rank() == 0:
+        try:
+            result = work()
+        except UserError as error:
+            refused = error
+    told: tuple[Any, str | None] = from_first((result, None if refused is None else str(refused)))
+    if told[1] is not None:
+        raise refused or UserError(told[1])
+    given: ValueT = told[0]
+    return given
+
+
+def of_all(value: ValueT) -> list[ValueT]:
+    """The value of each rank, by rank; waits for all."""
+    if not dist.is_initialized():
+        return [value]
+    values: list[Any] = [None] * dist.get_world_size()
+    dist.all_gather_object(values, value)
+    return values
 
 
 def wait_for_all() -> None:

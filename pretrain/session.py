@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
 from configs.artifact import Artifact
 from configs.progress import Progress
 from configs.schema.run import Run
-from pretrain import ranks
+from pretrain.checkpoint.saver import Saver
 from pretrain.document_format import DocumentFormat
 from pretrain.engines.base import EngineSpec
 from pretrain.evaluate import HeldOut, load_held_out
 from pretrain.guards import Guard
-from pretrain.initial import Graft, graft
+from pretrain.initial import Graft
 from pretrain.job import Job, Progressed, TrainStage
 from pretrain.metrics import Metrics
+from pretrain.parameters import Parameters
 from pretrain.stage import train_plan
-from tokenizer.base import base_folder
+from pretrain.start import Start
 
 
 @dataclass
@@ -30,25 +30,27 @@ class Session:
     """Of the checkpoints."""
     job: Job
     graft: Graft
+    parameters: Parameters
+    """Of the model that is trained."""
     held_out: HeldOut
     metrics: Metrics | None
     """On rank 0 only."""
     progress: Progress
     guard: Guard
-    attempt: str
-    """The same word on all ranks, new at every start."""
-    world_size: int
+    saver: Saver
     done: Progressed
 
     @classmethod
     def begin(
-        cls, run: Run, job: Job, world_size: int, done: Progressed, metrics: Metrics | None, progress: Progress
+        cls,
+        run: Run,
+        job: Job,
+        start: Start,
+        metrics: Metrics | None,
+        progress: Progress,
+        saver: Saver,
     ) -> Session:
-        """Read what the run needs beside its job: base, new rows, held-out text.
-
-        Raises:
-            UserError: if the base does not fit the tokenizer.
-        """
+        """Read what the run needs beside its job: held-out text."""
         plan = train_plan(run)
         tokenizer = plan.upstream["tokenizer"]
         corpus = Artifact.open(plan.upstream["corpus"])
@@ -57,14 +59,14 @@ class Session:
             run=run,
             root=plan.dir,
             job=job,
-            graft=graft(base_folder(run.pretrain.base), tokenizer),
+            graft=start.graft,
+            parameters=start.parameters,
             held_out=load_held_out(run, corpus, form),
             metrics=metrics,
             progress=progress,
-            guard=Guard(run.pretrain.guards, done.skipped),
-            attempt=ranks.from_first(uuid.uuid4().hex[:8]),
-            world_size=world_size,
-            done=done,
+            guard=Guard(run.pretrain.guards, start.done.skipped),
+            saver=saver,
+            done=start.done,
         )
 
     def spec(self, stage: TrainStage) -> EngineSpec:

@@ -27,7 +27,8 @@ from configs.artifact import Artifact
 from configs.errors import UserError
 from configs.schema.pretrain import Optim, Parallel
 from pretrain.checkpoint.boxes import Box
-from pretrain.checkpoint.commit import commit, partial_dir, step_dir
+from pretrain.checkpoint.commit import commit
+from pretrain.checkpoint.directory import partial_dir, step_dir
 from pretrain.checkpoint.hf_reader import GraftedReader, HfFolderReader
 from pretrain.checkpoint.part_file import write_part
 from pretrain.checkpoint.reader import CheckpointReader

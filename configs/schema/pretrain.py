@@ -82,8 +82,23 @@ class Checkpoint(Section):
 
     every_steps: int = operational(500, ge=1)
     """Optimizer steps between two checkpoints; one is always written at the end."""
+    asynchronous: bool = operational(True)
+    """Files are written while training goes on, from a copy in host memory; false: training waits, and the host needs
+    no memory for the copy."""
     keep_last: int = operational(2, ge=1)
-    """Older checkpoints are removed."""
+    """So many of the newest are kept; others are removed unless one of the next keys keeps them."""
+    keep_every_steps: int | None = operational(None, ge=1)
+    """Checkpoints at multiples of so many optimizer steps are kept for good."""
+    keep_best: int = operational(0, ge=0)
+    """So many are kept of those with the fewest held-out bits per character; only what `evaluate` measured counts."""
+    keep_best_by: str = operational("mean")
+    """What is compared: a source, a language, or mean, in which each language weighs the same."""
+
+    @rule("keep_every_steps")
+    def milestones_are_saved(self) -> str | None:
+        if self.keep_every_steps is not None and self.keep_every_steps % self.every_steps:
+            return f"must be a multiple of every_steps ({self.every_steps}), got {self.keep_every_steps}"
+        return None
 
 
 class Evaluate(Section):

@@ -49,6 +49,14 @@ class Run(Section):
                 return f"stage {name!r} mixes {', '.join(strangers)}, which corpus.sources lacks"
         return None
 
+    @rule("pretrain.checkpoint.keep_best_by")
+    def best_is_measured(self) -> str | None:
+        sources = self.corpus.sources
+        known = {"mean", *sources, *(source.language for source in sources.values())}
+        if self.pretrain.checkpoint.keep_best_by in known:
+            return None
+        return f"expected one of {', '.join(sorted(known))}, got {self.pretrain.checkpoint.keep_best_by!r}"
+
     @rule("pretrain.parallel")
     def processes_fit_layout(self) -> str | None:
         parallel, processes = self.pretrain.parallel, self.slurm.nodes * self.pretrain.parallel.processes

@@ -12,23 +12,28 @@ from configs.artifact import Artifact
 from configs.atomic_file import read_json
 from configs.errors import UserError
 from pretrain.checkpoint.boxes import Box
-from pretrain.checkpoint.part_file import index_name, part_name
+from pretrain.checkpoint.directory import Reading
+from pretrain.checkpoint.part_file import index_name
 from pretrain.engines.base import Kind
 
 
 class CheckpointReader:
-    """Reads any box of a complete checkpoint by putting together the stored boxes that overlap it."""
+    """Reads any box of a complete checkpoint by putting together the stored boxes that overlap it.
+
+    While it lives and is not closed, the checkpoint is not removed by a run that keeps fewer.
+    """
 
     def __init__(self, checkpoint: Artifact, *, moments: bool = True) -> None:
         self._dir = checkpoint.dir
-        self._stored: dict[tuple[str, str], list[tuple[Box, int, str]]] = defaultdict(list)
+        self._reading = Reading(self._dir)
+        self._stored: dict[tuple[str, str], list[tuple[Box, str, str]]] = defaultdict(list)
         self._shapes: dict[str, tuple[int, ...]] = {}
-        self._files: dict[int, Any] = {}
+        self._files: dict[str, Any] = {}
         self._moments = moments
         for rank in range(int(checkpoint.counts["ranks"])):
             for entry in read_json(self._dir / index_name(rank))["boxes"]:
                 box = Box(tuple(entry["offsets"]), tuple(entry["sizes"]))
-                self._stored[entry["name"], entry["kind"]].append((box, rank, entry["key"]))
+                self._stored[entry["name"], entry["kind"]].append((box, entry["file"], entry["key"]))
                 self._shapes[entry["name"]] = tuple(entry["shape"])
 
     @property
@@ -49,17 +54,22 @@ class CheckpointReader:
         """
         out = torch.empty(box.sizes, dtype=torch.float32)
         filled = 0
-        for stored, rank, key in self._stored.get((name, kind), ()):
+        for stored, file, key in self._stored.get((name, kind), ()):
             common = stored.intersect(box)
             if common is not None:
-                values = self._file(rank).get_slice(key)[common.within(stored)]
+                values = self._file(file).get_slice(key)[common.within(stored)]
                 out[common.within(box)] = values
                 filled += common.count
         if filled != box.count:
             raise UserError(f"{self._dir}: holds {filled} of the {box.count} numbers of {name} ({kind}) at {box}")
         return out
 
-    def _file(self, rank: int) -> Any:
-        if rank not in self._files:
-            self._files[rank] = safe_open(self._dir / part_name(rank), framework="pt")
-        return self._files[rank]
+    def _file(self, name: str) -> Any:
+        if name not in self._files:
+            self._files[name] = safe_open(self._dir / name, framework="pt")
+        return self._files[name]
+
+    def close(self) -> None:
+        """Let go of the files; until then the checkpoint is not removed."""
+        self._files.clear()
+        self._reading.close()

@@ -101,8 +101,13 @@ train(tiny_run(Path(root), run_dir))
     ("where", "name", "times", "left"),
     [
         pytest.param("pretrain.step", "lr_by_group", 3, "metrics.jsonl", id="before the first checkpoint"),
-        pytest.param("pretrain.checkpoint.part_file", "_bytes_of", 5, "step-*.partial-*", id="while a part is written"),
-        pytest.param("pretrain.checkpoint.save", "commit", 2, "step-*8.partial-*", id="between parts and manifest"),
+        pytest.param(
+            "pretrain.checkpoint.part_file", "write_json", 1, "step-*4.partial-*", id="between a part and its index"
+        ),
+        pytest.param("pretrain.checkpoint.saver", "commit", 2, "step-*8.partial-*", id="between parts and manifest"),
+        pytest.param(
+            "pretrain.checkpoint.retention", "remove", 1, "step-00000012/manifest.json", id="before an old one goes"
+        ),
         pytest.param(
             "pretrain.step", "lr_by_group", 11, "step-00000008/manifest.json", id="after the second checkpoint"
         ),
@@ -132,12 +137,12 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(
     train(run)
     root = checkpoints_dir(run)
     (root / "manifest.json").unlink()
-    part = root / "step-00000012" / "part-00000.safetensors"
+    part = root / "step-00000012" / "part-00000-000.safetensors"
     content = bytearray(part.read_bytes())
     content[-100] ^= 1
     part.write_bytes(content)
     train(run)
-    assert "step-00000012/part-00000.safetensors: its bytes changed" in caplog.text
+    assert "step-00000012/part-00000-000.safetensors: its bytes changed" in caplog.text
     assert files_of(root) == files_of(checkpoints_dir(trained))
 
 

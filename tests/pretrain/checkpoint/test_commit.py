@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,25 +9,11 @@ from safetensors import safe_open
 
 from configs.errors import UserError
 from pretrain.checkpoint.boxes import Box
-from pretrain.checkpoint.commit import commit, latest, partial_dir, prune, remove_partial
-from pretrain.checkpoint.part_file import part_name, write_part
+from pretrain.checkpoint.commit import commit
+from pretrain.checkpoint.directory import complete, partial_dir, set_aside, step_dir
+from pretrain.checkpoint.part_file import CalledOffError, part_name, write_part
 from pretrain.checkpoint.reader import CheckpointReader
-from pretrain.engines.base import StatePart
-
-WHOLE = torch.arange(24, dtype=torch.float32).reshape(6, 4)
-VECTOR = torch.arange(5, dtype=torch.float32) + 100
-
-
-def part(name: str, whole: torch.Tensor, box: Box, kind: str = "master") -> StatePart:
-    """A box of a tensor as an engine would give it."""
-    return StatePart(name, tuple(whole.shape), box, kind, whole[box.slices])  # type: ignore[arg-type]  # a Kind
-
-
-def write_two_ranks(root: Path, step: int, attempt: str = "a") -> None:
-    """Rows 0 to 2 and the vector on rank 0, rows 3 to 5 in two pieces on rank 1."""
-    directory = partial_dir(root, step, attempt)
-    write_part(directory, 0, [part("w", WHOLE, Box((0, 0), (3, 4))), part("v", VECTOR, Box((0,), (5,)))])
-    write_part(directory, 1, [part("w", WHOLE, Box((3, 0), (3, 1))), part("w", WHOLE, Box((3, 1), (3, 3)))])
+from tests.pretrain.checkpoint.made import VECTOR, WHOLE, checkpoint, part, write_two_ranks
 
 
 def test_any_box_is_read_whatever_boxes_were_written(tmp_path: Path) -> None:
@@ -77,7 +62,7 @@ def test_a_rank_that_never_comes_is_named(tmp_path: Path) -> None:
     write_part(partial_dir(tmp_path, 1, "a"), 0, [part("w", WHOLE, Box.whole(WHOLE.shape))])
     with pytest.raises(UserError, match=r"the parts of ranks \[1, 2\] did not appear"):
         commit(tmp_path, 1, "a", 3, {}, timeout_s=0.1)
-    assert latest(tmp_path) is None
+    assert complete(tmp_path) == []
 
 
 @pytest.mark.parametrize(
@@ -93,41 +78,22 @@ def test_boxes_that_do_not_tile_a_tensor_are_an_engines_fault(tmp_path: Path, pa
         commit(tmp_path, 1, "a", 1, {}, timeout_s=1)
 
 
-def _cut(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-1])
+def test_a_commit_that_is_called_off_stops_waiting(tmp_path: Path) -> None:
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(CalledOffError):
+        commit(tmp_path, 1, "a", 1, {}, timeout_s=60, stop=stop)
 
 
-def _flip(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[-1] ^= 1
-    path.write_bytes(content)
+def test_a_checkpoint_of_the_same_step_is_replaced(tmp_path: Path) -> None:
+    checkpoint(tmp_path, 1)
+    write_two_ranks(tmp_path, 1, "again")
+    assert commit(tmp_path, 1, "again", 2, {"tokens": 9}, timeout_s=1).dir == step_dir(tmp_path, 1)
+    assert [path.name for path in complete(tmp_path)] == ["step-00000001"]
 
 
-@pytest.mark.parametrize("damage", [Path.unlink, _cut, _flip], ids=["missing", "truncated", "one byte flipped"])
-def test_the_newest_whole_checkpoint_is_the_latest(tmp_path: Path, damage: Callable[[Path], None]) -> None:
-    for step in (1, 2):
-        write_two_ranks(tmp_path, step)
-        commit(tmp_path, step, "a", 2, {}, timeout_s=1)
-    found = latest(tmp_path)
-    assert found is not None
-    assert found.dir.name == "step-00000002"
-    assert (tmp_path / "latest").read_text() == "step-00000002\n"
-    damage(tmp_path / "step-00000002" / part_name(1))
-    found = latest(tmp_path)
-    assert found is not None
-    assert found.dir.name == "step-00000001"
-
-
-def test_a_killed_save_is_no_checkpoint_and_is_removed(tmp_path: Path) -> None:
-    write_two_ranks(tmp_path, 3, "killed")
-    assert latest(tmp_path) is None
-    remove_partial(tmp_path)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_only_the_newest_are_kept(tmp_path: Path) -> None:
-    for step in (1, 2, 3):
-        write_two_ranks(tmp_path, step)
-        commit(tmp_path, step, "a", 2, {}, timeout_s=1)
-    prune(tmp_path, 2)
-    assert sorted(path.name for path in tmp_path.glob("step-*")) == ["step-00000002", "step-00000003"]
+def test_one_set_aside_is_no_checkpoint_and_makes_way_for_the_next(tmp_path: Path) -> None:
+    for _ in range(2):
+        set_aside(checkpoint(tmp_path, 1).dir)
+        assert complete(tmp_path) == []
+    assert [path.name for path in tmp_path.glob("step-*")] == ["step-00000001.damaged"]

@@ -14,7 +14,7 @@ import torch
 from configs.artifact import Artifact
 from configs.errors import UserError
 from pretrain.checkpoint.boxes import Box
-from pretrain.checkpoint.commit import step_dir
+from pretrain.checkpoint.directory import step_dir
 from pretrain.checkpoint.hf_reader import HfFolderReader
 from pretrain.checkpoint.reader import CheckpointReader
 from pretrain.engines.base import Kind

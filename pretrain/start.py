@@ -1,0 +1,68 @@
+"""Where a training run begins: at the base with new rows grafted on, or at the newest whole checkpoint of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from configs.artifact import Artifact
+from configs.schema.run import Run
+from pretrain.checkpoint.identity import BELONGS, identity
+from pretrain.checkpoint.reader import CheckpointReader
+from pretrain.checkpoint.resume import resume
+from pretrain.checkpoint.retention import Retention
+from pretrain.checkpoint.saver import Saver
+from pretrain.engines import hf_model
+from pretrain.engines.base import StateReader
+from pretrain.initial import Graft, graft
+from pretrain.job import Job, Progressed
+from pretrain.parameters import Parameters
+from pretrain.stage import train_plan
+from tokenizer.base import base_folder
+
+
+@dataclass(frozen=True)
+class Start:
+    """The state to begin with, before anything of it is in memory."""
+
+    root: Path
+    """Of the checkpoints."""
+    graft: Graft
+    parameters: Parameters
+    """Of the model that is trained."""
+    belongs: dict[str, str]
+    """Identity of the run, which its checkpoints carry."""
+    checkpoint: Artifact | None
+    """The checkpoint that the run goes on from."""
+    done: Progressed
+
+    @classmethod
+    def of(cls, run: Run, job: Job) -> Start:
+        """Find out. Collective.
+
+        Raises:
+            UserError: if the base does not fit the tokenizer, or a checkpoint is another run's.
+        """
+        plan = train_plan(run)
+        grafted = graft(base_folder(run.pretrain.base), plan.upstream["tokenizer"])
+        parameters = Parameters.of(hf_model.read_config(grafted.base, grafted.vocab_rows))
+        tokenizer = Artifact.open(plan.upstream["tokenizer"])
+        belongs = identity(grafted.base, tokenizer, job.plan, job.samples(1))
+        found = resume(plan.dir, belongs, parameters.shapes)
+        done = Progressed.from_json(found.manifest["config"]) if found is not None else Progressed()
+        return cls(plan.dir, grafted, parameters, belongs, found, done)
+
+    @property
+    def reader(self) -> StateReader:
+        """Gives the state."""
+        return self.graft.reader if self.checkpoint is None else CheckpointReader(self.checkpoint)
+
+    def saver(self, run: Run) -> Saver:
+        """What saves the run from here on. Collective."""
+        return Saver(
+            self.root,
+            {BELONGS: self.belongs},
+            Retention.of(run, self.root).prune,
+            newest=self.checkpoint,
+            asynchronous=run.pretrain.checkpoint.asynchronous,
+        )
