@@ -1,7 +1,7 @@
 """What all command lines share: the run file, `--set`, and how errors end a program.
 
-Exit 0: done. 1: something outside the program is wrong. 2: the run file or the command line is. 130: Ctrl-C.
-Anything else that is raised is a bug and keeps its traceback.
+Exit 0: done. 1: something outside the program is wrong. 2: the run file or the command line is. 75: asked to stop, and
+saved. 130: Ctrl-C. Anything else that is raised is a bug and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from configs import log
+from configs.child import follow_starter
 from configs.clash import refuse_strangers
 from configs.errors import ConfigError, UserError, from_os_error
 from configs.interrupt import STATUS as INTERRUPTED
@@ -81,6 +82,7 @@ def main(program: str, verbs: Verbs, argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog=program)
     verbs(parser)
     arguments = parser.parse_args(argv)
+    started = follow_starter()
     try:
         with interruptible():
             refuse_strangers()
@@ -92,7 +94,8 @@ def main(program: str, verbs: Verbs, argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"tsugiki: {error}\n")
         return error.exit_code
     except KeyboardInterrupt:
-        sys.stderr.write("\ntsugiki: stopped; finished work is kept, the same command goes on from there\n")
+        if not started:
+            sys.stderr.write("\ntsugiki: stopped; finished work is kept, the same command goes on from there\n")
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
         sys.stderr.close()

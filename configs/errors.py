@@ -51,6 +51,12 @@ class ConfigError(UserError):
         super().__init__("\n".join([*lines, f"{len(lines)} problem(s); nothing was started"]))
 
 
+class UnfinishedError(UserError):
+    """The work was asked to stop and has saved; the same command goes on from there."""
+
+    exit_code = 75  # EX_TEMPFAIL of sysexits.h: try again later
+
+
 _WAY_OUT = {
     errno.ENOSPC: "no space left on the device; free some and run the same command again, finished work is kept",
     errno.EDQUOT: "the disk quota is used up; free some and run the same command again, finished work is kept",

@@ -6,7 +6,6 @@ needs nothing but the tasks.
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
 import os
 import signal
@@ -16,11 +15,11 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from configs.artifact import Builder, Claim, Done
+from configs.child import end_with
 from configs.progress import Progress
 
 ArgumentT = TypeVar("ArgumentT")
 
-_PR_SET_PDEATHSIG = 1
 # Starting a process and loading the kernels in it takes as long as this much work.
 _WORTH_A_PROCESS_BYTES = 32_000_000
 
@@ -91,6 +90,4 @@ def _in_processes(tasks: Mapping[str, Task[Any]], processes: int) -> Any:
 def _end_with_parent(parent: int) -> None:
     """Do not outlive a parent that was killed; and leave Ctrl-C to it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
+    end_with(parent)
