@@ -1,4 +1,4 @@
-"""megatron-core: tensor, pipeline and data parallelism.
+"""megatron-core: tensor, pipeline, context and data parallelism.
 
 megatron-core builds the model, moves activations and gradients, and shards the optimizer; what a step means is
 decided here, the same as in the single engine. Everything is fp32.
@@ -7,6 +7,7 @@ decided here, the same as in the single engine. Everything is fp32.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -21,9 +22,9 @@ from pretrain.engines import adamw, hf_model, process_group, shards
 from pretrain.engines.base import EngineSpec, Group, Limits, StatePart, StateReader, StepSums
 from pretrain.engines.gradients import clip
 from pretrain.engines.inner_step import InnerStep
+from pretrain.engines.megatron import context, versions
 from pretrain.engines.megatron import model as core
 from pretrain.engines.megatron import optimizer as distributed
-from pretrain.engines.megatron import versions
 from pretrain.engines.megatron.cpu_shim import device_scope
 from pretrain.engines.megatron.layout import Layout, plan
 from pretrain.engines.megatron.packed_attention import documents
@@ -97,7 +98,10 @@ class MegatronEngine:
 
     def _tokens_over_ranks(self, micro_batches: Sequence[MicroBatch]) -> int:
         here = len(micro_batches)
-        first_of_replica = dist.get_rank(parallel_state.get_model_parallel_group()) == 0
+        first_of_replica = (
+            dist.get_rank(parallel_state.get_model_parallel_group()) == 0
+            and parallel_state.get_context_parallel_rank() == 0
+        )
         tokens, total = process_group.sum_over_ranks(
             [sum(batch.labelled for batch in micro_batches) if first_of_replica else 0, here], self._device
         )
@@ -106,13 +110,14 @@ class MegatronEngine:
         return int(tokens)
 
     def _run(self, micro_batches: Sequence[MicroBatch], tokens: int, *, forward_only: bool) -> _Losses:
-        """Take the micro-batches through the pipeline; gives the losses of each position on the last stage."""
-        lengths = {len(batch.tokens_T) for batch in micro_batches}
+        """Take the micro-batches through the pipeline; gives the losses of its positions to the last stage."""
+        whole = [context.padded(batch, self._layout.positions_multiple) for batch in micro_batches]
+        lengths = {len(batch.tokens_T) for batch in whole}
         # Stages tell each other the shapes of what they send only when they cannot know them.
         self._config.variable_seq_lengths = self._layout.pipeline > 1 and len(lengths) > 1
         losses: _Losses = get_forward_backward_func()(
             forward_step_func=partial(self._forward, max(tokens, 1)),
-            data_iterator=iter([batch.to(self._device) for batch in micro_batches]),
+            data_iterator=iter([self._share(batch) for batch in whole]),
             model=[self._model],
             num_microbatches=len(micro_batches),
             seq_length=max(lengths),
@@ -121,13 +126,18 @@ class MegatronEngine:
         )
         return losses
 
-    def _forward(self, tokens: int, batches: Iterator[MicroBatch], model: Any) -> tuple[torch.Tensor, Any]:
-        batch = next(batches)
+    def _share(self, batch: MicroBatch) -> context.Share:
+        held = context.share(batch, parallel_state.get_context_parallel_rank(), self._layout.context)
+        return replace(held, batch=held.batch.to(self._device))
+
+    def _forward(self, tokens: int, shares: Iterator[context.Share], model: Any) -> tuple[torch.Tensor, Any]:
+        share = next(shares)
+        batch = share.batch
         out: torch.Tensor = model(
             input_ids=batch.tokens_T[None],
             position_ids=batch.positions_T[None],
             attention_mask=None,
-            packed_seq_params=core.packed(documents(batch, self._rotary)),
+            packed_seq_params=core.packed(documents(share, self._rotary)),
         )
 
         def loss(logits_1TV: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, tuple[torch.Tensor, MicroBatch]]:
@@ -202,5 +212,5 @@ def build(spec: EngineSpec) -> MegatronEngine:
     """
     versions.check()
     config = hf_model.config_of(spec)
-    layout = plan(config, spec.parallel.tensor, spec.parallel.pipeline, process_group.world_size())
+    layout = plan(config, spec.parallel, process_group.world_size())
     return MegatronEngine(spec, layout, config, process_group.start())

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from transformers import PretrainedConfig
 
 from configs.errors import UserError
+from configs.schema.pretrain import Parallel
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Sizes of the three ways to share, and the vocabulary padded so that tensor ranks get equal shares."""
+    """Sizes of the four ways to share, and the vocabulary padded so that tensor ranks get equal shares."""
 
     tensor: int
     pipeline: int
+    context: int
     data: int
     layers_per_stage: int
     vocab_rows: int
@@ -22,16 +24,30 @@ class Layout:
     padded_rows: int
     """Of megatron-core's tensors, over all tensor ranks; the rest is zero and takes no part in any number."""
 
+    @property
+    def optimizer_shares(self) -> int:
+        """Ranks among which the state of each parameter is shared: data and context ranks hold the same weights."""
+        return self.data * self.context
 
-def plan(config: PretrainedConfig, tensor: int, pipeline: int, processes: int) -> Layout:
+    @property
+    def positions_multiple(self) -> int:
+        """What the positions of a micro-batch must be a multiple of, to be shared evenly."""
+        return 2 * self.context if self.context > 1 else 1
+
+
+def plan(config: PretrainedConfig, parallel: Parallel, processes: int) -> Layout:
     """The layout of a model on so many processes.
 
     Raises:
         UserError: if the processes, or a dimension of the model, cannot be divided so; names all that is wrong.
     """
+    tensor, pipeline, context = parallel.tensor, parallel.pipeline, parallel.context
     wrong = []
-    if processes % (tensor * pipeline):
-        wrong.append(f"{processes} processes are not a multiple of tensor x pipeline ({tensor} x {pipeline})")
+    if processes % (tensor * pipeline * context):
+        wrong.append(
+            f"{processes} processes are not a multiple of tensor x pipeline x context "
+            f"({tensor} x {pipeline} x {context})"
+        )
     for what, count, by, share in (
         ("attention heads", config.num_attention_heads, "tensor", tensor),
         ("key/value heads", config.num_key_value_heads, "tensor", tensor),
@@ -46,7 +62,8 @@ def plan(config: PretrainedConfig, tensor: int, pipeline: int, processes: int) -
     return Layout(
         tensor=tensor,
         pipeline=pipeline,
-        data=processes // (tensor * pipeline),
+        context=context,
+        data=processes // (tensor * pipeline * context),
         layers_per_stage=config.num_hidden_layers // pipeline,
         vocab_rows=config.vocab_size,
         padded_rows=-(-config.vocab_size // tensor) * tensor,

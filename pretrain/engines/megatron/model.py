@@ -29,11 +29,17 @@ def join_groups(layout: Layout) -> None:
         sizes = (
             parallel_state.get_tensor_model_parallel_world_size(),
             parallel_state.get_pipeline_model_parallel_world_size(),
+            parallel_state.get_context_parallel_world_size(),
         )
-        if sizes == (layout.tensor, layout.pipeline):
+        if sizes == (layout.tensor, layout.pipeline, layout.context):
             return
         parallel_state.destroy_model_parallel()
-    parallel_state.initialize_model_parallel(layout.tensor, layout.pipeline, create_gloo_process_groups=False)
+    parallel_state.initialize_model_parallel(
+        layout.tensor,
+        layout.pipeline,
+        context_parallel_size=layout.context,
+        create_gloo_process_groups=False,
+    )
 
 
 def core_config(config: PretrainedConfig, layout: Layout) -> Any:
@@ -42,6 +48,7 @@ def core_config(config: PretrainedConfig, layout: Layout) -> Any:
         **family(config.model_type).transformer_config(config),
         tensor_model_parallel_size=layout.tensor,
         pipeline_model_parallel_size=layout.pipeline,
+        context_parallel_size=layout.context,
         pipeline_dtype=torch.float32,
         params_dtype=torch.float32,
         perform_initialization=False,  # the weights come through load_state

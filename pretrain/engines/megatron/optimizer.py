@@ -54,9 +54,11 @@ def shards(
             start, count = _stretch(optimizer, parameter)
             owned = (start, start + count)
         elif parameter.requires_grad:
-            continue  # another data rank holds it
+            continue  # another data or context rank holds it
         else:
-            owned = even_share(count, parallel_state.get_data_parallel_rank(), layout.data)
+            owned = even_share(
+                count, parallel_state.get_data_parallel_rank(with_context_parallel=True), layout.optimizer_shares
+            )
         yield Shard(
             name=name,
             shape=tuple(parameter.shape),

@@ -1,6 +1,7 @@
 """What stands in megatron-core's layers for its own: attention within documents, rotation by position, the norm.
 
-Shapes: T positions of a micro-batch, h query and g key/value heads of this tensor rank, K numbers per head.
+Shapes: T positions of a micro-batch on this rank, h query and g key/value heads of this tensor rank, K numbers per
+head.
 """
 
 from __future__ import annotations
@@ -9,31 +10,33 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from megatron.core import parallel_state
 from torch import nn
 
 from pretrain import attention
-from pretrain.micro_batch import MicroBatch
+from pretrain.engines.megatron import context
 
 
 @dataclass(frozen=True)
 class Documents:
-    """What attention needs to know of a micro-batch."""
+    """What attention needs to know of this rank's positions of a micro-batch."""
 
     bounds: list[int]
+    slices: tuple[context.Slice, ...] | None
+    """None if all positions are on this rank."""
     cos_TK: torch.Tensor
     sin_TK: torch.Tensor
 
 
-def documents(batch: MicroBatch, rotary: nn.Module) -> Documents:
-    """Document bounds and rotation of each position of a micro-batch.
+def documents(share: context.Share, rotary: nn.Module) -> Documents:
+    """Document bounds and rotation of each position.
 
     Args:
         rotary: gives (cos, sin) by position, as transformers' rotary modules do.
     """
-    cos_1TK, sin_1TK = rotary(
-        torch.empty(0, dtype=torch.float32, device=batch.tokens_T.device), batch.positions_T[None]
-    )
-    return Documents(batch.cu_seqlens.tolist(), cos_1TK[0], sin_1TK[0])
+    positions_T = share.batch.positions_T
+    cos_1TK, sin_1TK = rotary(torch.empty(0, dtype=torch.float32, device=positions_T.device), positions_T[None])
+    return Documents(share.batch.cu_seqlens.tolist(), share.slices, cos_1TK[0], sin_1TK[0])
 
 
 class PackedCoreAttention(nn.Module):
@@ -63,13 +66,18 @@ class PackedCoreAttention(nn.Module):
             Shape (T, h * K).
         """
         here: Documents = packed_seq_params.documents
-        out_hTK = attention.packed_attention(
-            rotate(query_ThK, here).transpose(0, 1),
-            rotate(key_TgK, here).transpose(0, 1),
-            value_TgK.transpose(0, 1),
-            here.bounds,
-            self._scale,
-        )
+        query_ThK, key_TgK = rotate(query_ThK, here), rotate(key_TgK, here)
+        if here.slices is None:
+            out_hTK = attention.packed_attention(
+                query_ThK.transpose(0, 1),
+                key_TgK.transpose(0, 1),
+                value_TgK.transpose(0, 1),
+                here.bounds,
+                self._scale,
+            )
+        else:
+            group = parallel_state.get_context_parallel_group()
+            out_hTK = context.attention(query_ThK, key_TgK, value_TgK, here.slices, group, self._scale)
         return out_hTK.transpose(0, 1).flatten(1)
 
 

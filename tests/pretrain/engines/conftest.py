@@ -70,12 +70,17 @@ LAYOUTS: dict[str, tuple[str, int, dict[str, Any]]] = {
     "tensor 2": ("megatron", 2, {"tensor": 2}),
     "pipeline 2": ("megatron", 2, {"pipeline": 2}),
     "data 2": ("megatron", 2, {}),
+    "context 2": ("megatron", 2, {"context": 2}),
     "zero 1 of 3": ("deepspeed", 3, {"zero": "1"}),
     "zero 3 of 3": ("deepspeed", 3, {"zero": "3"}),
     "tensor 2 x pipeline 2": ("megatron", 4, {"tensor": 2, "pipeline": 2}),
     "pipeline 2 x data 2": ("megatron", 4, {"pipeline": 2}),
     "tensor 2 x data 2": ("megatron", 4, {"tensor": 2}),
     "pipeline 4": ("megatron", 4, {"pipeline": 4}),
+    "context 4": ("megatron", 4, {"context": 4}),
+    "context 2 x data 2": ("megatron", 4, {"context": 2}),
+    "context 2 x tensor 2": ("megatron", 4, {"context": 2, "tensor": 2}),
+    "context 2 x pipeline 2": ("megatron", 4, {"context": 2, "pipeline": 2}),
 }
 """Framework, processes, and `parallel` of each layout."""
 

@@ -47,28 +47,29 @@ def test_a_missing_package_names_the_extra_to_install(
 
 
 @pytest.mark.parametrize(
-    ("tensor", "pipeline", "processes", "message"),
+    ("tensor", "pipeline", "context", "processes", "message"),
     [
-        pytest.param(3, 1, 3, "8 attention heads are not divisible by parallel.tensor", id="heads"),
-        pytest.param(8, 1, 8, "4 key/value heads are not divisible by parallel.tensor", id="key/value heads"),
-        pytest.param(1, 3, 3, "4 layers are not divisible by parallel.pipeline", id="layers"),
-        pytest.param(5, 1, 5, "hidden size are not divisible by parallel.tensor", id="hidden size"),
-        pytest.param(2, 2, 6, "6 processes are not a multiple of tensor x pipeline", id="processes"),
+        pytest.param(3, 1, 1, 3, "8 attention heads are not divisible by parallel.tensor", id="heads"),
+        pytest.param(8, 1, 1, 8, "4 key/value heads are not divisible by parallel.tensor", id="key/value heads"),
+        pytest.param(1, 3, 1, 3, "4 layers are not divisible by parallel.pipeline", id="layers"),
+        pytest.param(5, 1, 1, 5, "hidden size are not divisible by parallel.tensor", id="hidden size"),
+        pytest.param(2, 2, 1, 6, "6 processes are not a multiple of tensor x pipeline", id="processes"),
+        pytest.param(1, 1, 4, 6, r"6 processes .* tensor x pipeline x context \(1 x 1 x 4\)", id="context"),
     ],
 )
-def test_an_impossible_layout_is_named(tensor: int, pipeline: int, processes: int, message: str) -> None:
+def test_an_impossible_layout_is_named(tensor: int, pipeline: int, context: int, processes: int, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        plan(CONFIG, tensor, pipeline, processes)
+        plan(CONFIG, Parallel(tensor=tensor, pipeline=pipeline, context=context), processes)
 
 
 def test_all_that_is_wrong_with_a_layout_is_told_at_once() -> None:
     with pytest.raises(UserError, match=r"7 processes.*attention heads.*layers"):
-        plan(CONFIG, 3, 3, 7)
+        plan(CONFIG, Parallel(tensor=3, pipeline=3), 7)
 
 
 @pytest.mark.parametrize(("tensor", "padded"), [(1, 131), (2, 132), (4, 132)])
 def test_the_vocabulary_is_padded_to_equal_shares(tensor: int, padded: int) -> None:
-    layout = plan(CONFIG, tensor, 1, 4)
+    layout = plan(CONFIG, Parallel(tensor=tensor), 4)
     assert (layout.vocab_rows, layout.padded_rows) == (131, padded)
     assert layout.data == 4 // tensor
 
@@ -84,7 +85,9 @@ def test_what_an_engine_cannot_train_is_refused(lab: Lab) -> None:
     ]
     seen = lab.run(cases, processes=1)
     assert "config.json: not supported: attention_bias" in seen["biased"][0]["user_error"]
-    assert "1 processes are not a multiple of tensor x pipeline (2 x 1)" in seen["too few"][0]["user_error"]
+    assert (
+        "1 processes are not a multiple of tensor x pipeline x context (2 x 1 x 1)" in seen["too few"][0]["user_error"]
+    )
 
 
 @pytest.mark.parametrize(
