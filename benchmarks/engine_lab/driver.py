@@ -54,6 +54,8 @@ class Case:
                 train=case.get("train", "all"),
                 optim=Optim(**case.get("optim", {})),
                 parallel=Parallel(**case.get("parallel", {})),
+                precision=case.get("precision", "fp32"),
+                recompute=case.get("recompute", "none"),
             ),
         )
 

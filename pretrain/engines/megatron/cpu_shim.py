@@ -7,6 +7,7 @@ a GPU, the scope is empty.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
@@ -36,7 +37,25 @@ def _nothing(*_: Any, **__: Any) -> None:
     return None
 
 
-_ANSWERS: dict[str, Any] = {"current_device": _current_device, "synchronize": _nothing, "current_stream": _nothing}
+def _get_random_state(*_: Any, **__: Any) -> torch.Tensor:
+    return torch.get_rng_state()
+
+
+def _set_random_state(state: torch.Tensor, *_: Any, **__: Any) -> None:
+    torch.set_rng_state(state)
+
+
+_ANSWERS: dict[tuple[str, str], Any] = {
+    ("torch.cuda", "current_device"): _current_device,
+    ("torch.cuda", "synchronize"): _nothing,
+    ("torch.cuda", "current_stream"): _nothing,
+    ("torch.cuda", "manual_seed"): _nothing,
+    ("torch.cuda", "get_rng_state"): _get_random_state,
+    # Layers that are computed again begin with the random state they began with at first.
+    ("megatron.core.tensor_parallel.random", "_get_cuda_rng_state"): _get_random_state,
+    ("megatron.core.tensor_parallel.random", "_set_cuda_rng_state"): _set_random_state,
+}
+"""By module and name; megatron-core's own only once somebody has imported it."""
 
 
 @contextmanager
@@ -44,15 +63,18 @@ def _cuda_means_cpu() -> Iterator[None]:
     if is_active():
         yield
         return
-    real = {name: getattr(torch.cuda, name) for name in _ANSWERS}
-    for name, answer in _ANSWERS.items():
-        setattr(torch.cuda, name, answer)
+    answered = [
+        (sys.modules[module], name, answer) for (module, name), answer in _ANSWERS.items() if module in sys.modules
+    ]
+    real = [(module, name, getattr(module, name)) for module, name, _ in answered]
+    for module, name, answer in answered:
+        setattr(module, name, answer)
     try:
         with _Rewrite():
             yield
     finally:
-        for name, function in real.items():
-            setattr(torch.cuda, name, function)
+        for module, name, function in real:
+            setattr(module, name, function)
 
 
 class _Rewrite(TorchFunctionMode):

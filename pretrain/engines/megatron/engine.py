@@ -47,7 +47,7 @@ class MegatronEngine:
         with device_scope():
             core.join_groups(layout)
             self._tp_rank = parallel_state.get_tensor_model_parallel_rank()
-            model = core.build(config, layout)
+            model = core.build(config, layout, spec)
             parameters = core.core_names(model, layout)
             self._places = _checked_places(config, layout, self._tp_rank, parameters)
             adamw.freeze(parameters, _EMBEDDINGS, spec.train)

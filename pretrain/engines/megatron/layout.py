@@ -17,6 +17,8 @@ class Layout:
     tensor: int
     pipeline: int
     context: int
+    sequence: bool
+    """Whether tensor ranks share the positions between their matrices, too."""
     data: int
     layers_per_stage: int
     vocab_rows: int
@@ -32,7 +34,8 @@ class Layout:
     @property
     def positions_multiple(self) -> int:
         """What the positions of a micro-batch must be a multiple of, to be shared evenly."""
-        return 2 * self.context if self.context > 1 else 1
+        chunks = 2 * self.context if self.context > 1 else 1
+        return chunks * self.tensor if self.sequence else chunks
 
 
 def plan(config: PretrainedConfig, parallel: Parallel, processes: int) -> Layout:
@@ -57,12 +60,15 @@ def plan(config: PretrainedConfig, parallel: Parallel, processes: int) -> Layout
     ):
         if count % share:
             wrong.append(f"the model's {count} {what} are not divisible by parallel.{by} ({share})")
+    if parallel.sequence and tensor == 1:
+        wrong.append("parallel.sequence shares positions among tensor ranks, and parallel.tensor is 1")
     if wrong:
         raise UserError(f"pretrain.parallel: {'; '.join(wrong)}")
     return Layout(
         tensor=tensor,
         pipeline=pipeline,
         context=context,
+        sequence=parallel.sequence,
         data=processes // (tensor * pipeline * context),
         layers_per_stage=config.num_hidden_layers // pipeline,
         vocab_rows=config.vocab_size,

@@ -5,6 +5,7 @@ Shapes: T positions of a micro-batch, V vocabulary rows of this tensor rank.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from megatron.core.transformer.transformer_block import TransformerBlockSubmodul
 from megatron.core.transformer.transformer_config import TransformerConfig
 from transformers import PretrainedConfig
 
+from pretrain.engines.base import EngineSpec
 from pretrain.engines.megatron import versions
 from pretrain.engines.megatron.layout import Layout
 from pretrain.engines.megatron.packed_attention import Documents, PackedCoreAttention, RmsNorm
@@ -40,15 +42,27 @@ def join_groups(layout: Layout) -> None:
         context_parallel_size=layout.context,
         create_gloo_process_groups=False,
     )
+    # Nothing is drawn, for nothing is dropped; but with sequence parallelism megatron-core asks for this state.
+    tensor_parallel.model_parallel_cuda_manual_seed(0)
 
 
-def core_config(config: PretrainedConfig, layout: Layout) -> Any:
+_RECOMPUTE_LAYERS: Mapping[str, Any] = {
+    "recompute_granularity": "full",
+    "recompute_method": "uniform",
+    "recompute_num_layers": 1,
+}
+"""Of each layer only what goes into it is kept."""
+
+
+def core_config(config: PretrainedConfig, layout: Layout, spec: EngineSpec) -> Any:
     """How megatron-core is to build and run the model."""
     return TransformerConfig(
         **family(config.model_type).transformer_config(config),
         tensor_model_parallel_size=layout.tensor,
         pipeline_model_parallel_size=layout.pipeline,
         context_parallel_size=layout.context,
+        sequence_parallel=layout.sequence,
+        **(_RECOMPUTE_LAYERS if spec.recompute == "layers" else {}),
         pipeline_dtype=torch.float32,
         params_dtype=torch.float32,
         perform_initialization=False,  # the weights come through load_state
@@ -57,9 +71,9 @@ def core_config(config: PretrainedConfig, layout: Layout) -> Any:
     )
 
 
-def build(config: PretrainedConfig, layout: Layout) -> Any:
+def build(config: PretrainedConfig, layout: Layout, spec: EngineSpec) -> Any:
     """This rank's stage of the model; weights are not yet anything."""
-    core = core_config(config, layout)
+    core = core_config(config, layout, spec)
     layer = versions.layer_spec()
     layer.submodules.input_layernorm = RmsNorm
     layer.submodules.pre_mlp_layernorm = RmsNorm

@@ -71,6 +71,8 @@ LAYOUTS: dict[str, tuple[str, int, dict[str, Any]]] = {
     "pipeline 2": ("megatron", 2, {"pipeline": 2}),
     "data 2": ("megatron", 2, {}),
     "context 2": ("megatron", 2, {"context": 2}),
+    "tensor 2 sequence": ("megatron", 2, {"tensor": 2, "sequence": True}),
+    "recompute": ("megatron", 2, {"pipeline": 2}),
     "zero 1 of 3": ("deepspeed", 3, {"zero": "1"}),
     "zero 3 of 3": ("deepspeed", 3, {"zero": "3"}),
     "tensor 2 x pipeline 2": ("megatron", 4, {"tensor": 2, "pipeline": 2}),
@@ -81,8 +83,16 @@ LAYOUTS: dict[str, tuple[str, int, dict[str, Any]]] = {
     "context 2 x data 2": ("megatron", 4, {"context": 2}),
     "context 2 x tensor 2": ("megatron", 4, {"context": 2, "tensor": 2}),
     "context 2 x pipeline 2": ("megatron", 4, {"context": 2, "pipeline": 2}),
+    "tensor 2 sequence x pipeline 2": ("megatron", 4, {"tensor": 2, "sequence": True, "pipeline": 2}),
+    "tensor 2 sequence x context 2 recompute": ("megatron", 4, {"tensor": 2, "sequence": True, "context": 2}),
 }
 """Framework, processes, and `parallel` of each layout."""
+
+MORE: dict[str, dict[str, Any]] = {
+    "recompute": {"recompute": "layers"},
+    "tensor 2 sequence x context 2 recompute": {"recompute": "layers"},
+}
+"""What else a case of a layout says."""
 
 
 class Jobs:
@@ -138,7 +148,7 @@ class Jobs:
             same = [name for name, (other, count, _) in LAYOUTS.items() if (other, count) == key]
             cases = [case for layout in same or ["single"] for case in self._cases(layout)]
             try:
-                self._done[key] = self.lab.run(cases, processes=processes)
+                self._done[key] = self.lab.run(cases, processes=processes, timeout_s=60 + 5 * len(cases))
             except AssertionError as failure:
                 self._failed[key] = str(failure)
                 raise
@@ -148,7 +158,7 @@ class Jobs:
         framework, _, parallel = LAYOUTS.get(layout, ("single", 1, {}))
 
         def case(name: str, *do: Any, **more: Any) -> dict[str, Any]:
-            return self.lab.case(f"{layout}: {name}", framework, *do, parallel=parallel, **more)
+            return self.lab.case(f"{layout}: {name}", framework, *do, parallel=parallel, **MORE.get(layout, {}), **more)
 
         def save(name: str, step: int) -> Any:
             return ("save", {"root": self.checkpoints(layout, name), "step": step})

@@ -65,6 +65,24 @@ def test_an_impossible_layout_is_named(tensor: int, pipeline: int, context: int,
 def test_all_that_is_wrong_with_a_layout_is_told_at_once() -> None:
     with pytest.raises(UserError, match=r"7 processes.*attention heads.*layers"):
         plan(CONFIG, Parallel(tensor=3, pipeline=3), 7)
+    with pytest.raises(UserError, match=r"5 processes.*4 layers.*parallel.tensor is 1"):
+        plan(CONFIG, Parallel(pipeline=3, sequence=True), 5)
+
+
+@pytest.mark.parametrize(
+    ("parallel", "multiple"),
+    [
+        pytest.param(Parallel(tensor=2), 1, id="tensor ranks all see all"),
+        pytest.param(Parallel(tensor=2, sequence=True), 2, id="sequence"),
+        pytest.param(Parallel(context=2), 4, id="context: two chunks on each rank"),
+        pytest.param(Parallel(context=2, tensor=2, sequence=True), 8, id="both"),
+    ],
+)
+def test_positions_are_padded_to_equal_shares(parallel: Parallel, multiple: int) -> None:
+    layout = plan(CONFIG, parallel, 4)
+    assert layout.positions_multiple == multiple
+    assert layout.data * layout.tensor * layout.context == 4
+    assert layout.optimizer_shares == 4 // layout.tensor
 
 
 @pytest.mark.parametrize(("tensor", "padded"), [(1, 131), (2, 132), (4, 132)])

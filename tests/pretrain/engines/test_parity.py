@@ -26,13 +26,15 @@ LOSS, NORM, STATE = 2e-6, 2e-5, 2e-5
 """Relative differences allowed in fp32. A wrong weight decay shows as 3e-5 in the losses and 2e-4 in the state."""
 
 LAYOUTS = [
-    *("zero 0", "zero 1", "zero 2", "zero 3", "tensor 2", "pipeline 2", "data 2", "context 2"),
+    *("zero 0", "zero 1", "zero 2", "zero 3", "tensor 2", "pipeline 2", "data 2"),
+    *("context 2", "tensor 2 sequence", "recompute"),
     *(
         pytest.param(name, marks=pytest.mark.slow)
         for name in (
             *("zero 1 of 3", "zero 3 of 3", "tensor 2 x pipeline 2"),
             *("pipeline 2 x data 2", "tensor 2 x data 2", "pipeline 4"),
             *("context 4", "context 2 x data 2", "context 2 x tensor 2", "context 2 x pipeline 2"),
+            *("tensor 2 sequence x pipeline 2", "tensor 2 sequence x context 2 recompute"),
         )
     ),
 ]
