@@ -66,6 +66,7 @@ class Case:
             "steps": self.steps,
             "eval": self.eval,
             "save": self.save,
+            "layer_passes": self.layer_passes,
             "version": lambda module: import_module(module).__version__,
         }
         try:
@@ -93,6 +94,20 @@ class Case:
 
     def eval(self, batches: str) -> list[tuple[int, float, int]]:
         return [(source, *sums) for source, sums in sorted(self._engine.eval_sums(self._batches(batches)).items())]
+
+    def layer_passes(self) -> int:
+        """How often a layer runs forward on this rank in a training step."""
+        passes = 0
+
+        def count(module: torch.nn.Module, *_: Any) -> None:
+            nonlocal passes
+            passes += type(module).__name__ in ("TransformerLayer", "LlamaDecoderLayer")
+
+        hook = torch.nn.modules.module.register_module_forward_hook(count)
+        no_rates: dict[Group, float] = {"matrices": 0.0, "vectors": 0.0, "embeddings": 0.0, "new_rows": 0.0}
+        self.steps(0, 1, no_rates, limits={"grad_norm": 1e9})
+        hook.remove()
+        return passes
 
     def save(self, root: str, step: int) -> None:
         partial = partial_dir(Path(root), step, "test")

@@ -181,6 +181,7 @@ class Jobs:
                 *(steps(2, 3, grad_norm=0.1), steps(2, 3, nll_per_token=0.1), save("skip", 3), steps(3, 5)),
             ),
             case("z-loss", LOAD, steps(0, 3), evaluate("held_out"), optim={"z_loss": 0.1}),
+            case("layer passes", LOAD, ("layer_passes", {})),
             case("not a number", ("load_base", {"broken": True}), steps(0, 1), save("broken", 1)),
         ]
 

@@ -181,6 +181,13 @@ def test_z_loss_moves_the_weights_and_is_not_in_the_losses(jobs: Jobs, layout: s
     assert right[0][2] != pytest.approx(without[0][2], rel=1e-2)
 
 
+def test_layers_that_are_computed_again_change_no_bit(jobs: Jobs) -> None:
+    kept, again = jobs.seen("pipeline 2", "layer passes")[1], jobs.seen("recompute", "layer passes")[1]
+    assert (kept, again) == (2 * 4, 2 * 2 * 4)  # layers of a stage, micro-batches
+    for case in ("whole", "untied", "new rows only"):
+        assert jobs.seen("recompute", case) == jobs.seen("pipeline 2", case)
+
+
 OTHER_MEGATRON = os.environ.get("TSUGIKI_OTHER_MEGATRON", "")
 
 
