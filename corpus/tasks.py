@@ -79,12 +79,15 @@ def _in_processes(tasks: Mapping[str, Task[Any]], processes: int) -> Any:
     # Spawned, not forked: a fork of a process with threads may hang.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with_parent, initargs=(os.getpid(),))
+    keys = {pool.submit(task.run): key for key, task in tasks.items()}
     try:
-        keys = {pool.submit(task.run): key for key, task in tasks.items()}
         for future in as_completed(keys):
             yield keys[future], future.result()
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        # Not left to `cancel_futures`: the pool forgets that as soon as nobody holds it any more.
+        for future in keys:
+            future.cancel()
+        pool.shutdown(wait=False)
 
 
 def _end_with_parent(parent: int) -> None:

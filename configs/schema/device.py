@@ -1,4 +1,4 @@
-"""Accelerators: how much memory, how fast, how many watts; the table is configs/devices.yaml."""
+"""Accelerators: how much memory, how fast, how many watts; the table is configs/tables/devices.yaml."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from configs.errors import UserError
 from configs.load import load
 from configs.schema.section import Section
 
-DEVICES = Path(__file__).resolve().parents[1] / "devices.yaml"
+DEVICES = Path(__file__).resolve().parents[1] / "tables" / "devices.yaml"
 _GIB = 1 << 30
 
 
@@ -59,7 +59,7 @@ def device_named(name: str) -> Device:
     """
     devices = known_devices()
     if name not in devices:
-        raise UserError(f"no GPU {name!r} in configs/devices.yaml; known: {', '.join(devices)}")
+        raise UserError(f"no GPU {name!r} in configs/tables/devices.yaml; known: {', '.join(devices)}")
     return devices[name]
 
 

@@ -144,4 +144,4 @@ def test_several_processes_are_started_by_the_run_itself(finished: Path, tmp_pat
         losses.append([line["loss_nats"] for line in map(json.loads, lines) if line["kind"] == "step"])
     assert losses[1] == pytest.approx(losses[0], rel=1e-4)
     parts = sorted(path.name for path in (tmp_path / "run" / "checkpoints" / "step-00000012").glob("*.safetensors"))
-    assert parts == ["part-00000.safetensors", "part-00001.safetensors"]
+    assert parts == ["part-00000-000.safetensors", "part-00001-000.safetensors"]

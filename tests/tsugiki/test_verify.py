@@ -22,7 +22,7 @@ def test_verify_rehashes_everything(finished: Path, capsys: pytest.CaptureFixtur
         "corpus/kept/inhouse-00000.parquet",
         "tokenizer/hf/tokenizer.json",
         "tokens/inhouse-00000.bin",
-        "checkpoints/step-00000012/part-00000.safetensors",
+        "checkpoints/step-00000012/part-00000-000.safetensors",
         "checkpoints/metrics.jsonl",
         "model/hf/model.safetensors",
         "report/report.html",

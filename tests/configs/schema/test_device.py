@@ -30,7 +30,7 @@ def test_another_device_has_no_figures(cuda_name: str) -> None:
 
 
 def test_a_misspelt_name_is_refused_with_those_that_are_known() -> None:
-    with pytest.raises(UserError, match=r"no GPU 'h10' in configs/devices.yaml; known: h100, h100-pcie, h200"):
+    with pytest.raises(UserError, match=r"no GPU 'h10' in configs/tables/devices.yaml; known: h100, h100-pcie, h200"):
         device_named("h10")
 
 
