@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.figures import Figures, best_seconds, figure
+from pretrain.course import Packing
 from pretrain.packing import pack
-from pretrain.sample_plan import PackedSource, PlannedStage, SamplePlan
+from pretrain.planned_stage import PlannedStage
+from pretrain.sample_plan import SamplePlan
 
 _LOOKUPS = 2_000
 _SEQ_LEN = 4096
@@ -17,7 +19,7 @@ def measure() -> Figures:
     plan = SamplePlan(
         1,
         [PlannedStage(10**12, {"web": 0.8, "wiki": 0.15, "code": 0.05})],
-        {name: PackedSource(10**9, name) for name in ("web", "wiki", "code")},
+        {name: {"4096": Packing("4096", 10**9, name)} for name in ("web", "wiki", "code")},
     )
     lookups = best_seconds(lambda: [plan.at(k * 10**8) for k in range(_LOOKUPS)])
     tokens_N = np.random.default_rng(0).lognormal(6.0, 1.2, 1_000_000).astype(np.int64) + 2

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from configs.atomic_file import read_json
 from configs.errors import UserError
+from pretrain.indexed_tokens import Int64, Tokens
 from tokenizer.byte_bpe import ByteBpe
 
 
@@ -44,6 +49,28 @@ class DocumentFormat:
         """Ids of documents, begin and end included; text that spells a special token stays text."""
         encodings = self.tokenizer.backend.encode_batch(list(texts), add_special_tokens=False)
         return [[*self.begin, *encoding.ids, self.end] for encoding in encodings]
+
+    def encode_arrays(self, texts: Sequence[str], dtype: np.dtype[Any]) -> tuple[Tokens, Int64]:
+        """The same for many documents at once.
+
+        Returns:
+            Ids of all documents, one after the other, as `dtype` (T,); tokens of each document (N,).
+        """
+        # Without offsets into the text, which nobody needs, it takes two thirds of the time.
+        encodings = self.tokenizer.backend.encode_batch_fast(list(texts), add_special_tokens=False)
+        text_N = np.fromiter(map(len, encodings), np.int64, len(encodings))
+        ids_I = np.fromiter(chain.from_iterable(encoding.ids for encoding in encodings), dtype, int(text_N.sum()))
+        length_N = text_N + len(self.begin) + 1
+        first_N = np.cumsum(length_N) - length_N
+        tokens_T = np.empty(int(length_N.sum()), dtype)
+        of_text_T = np.ones(len(tokens_T), bool)
+        for at, token in [
+            *((first_N + k, token) for k, token in enumerate(self.begin)),
+            (first_N + length_N - 1, self.end),
+        ]:
+            tokens_T[at], of_text_T[at] = token, False
+        tokens_T[of_text_T] = ids_I
+        return tokens_T, length_N
 
 
 def _eos(folder: Path) -> str | None:

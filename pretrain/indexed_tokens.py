@@ -23,7 +23,15 @@ Int64 = np.ndarray[Any, np.dtype[np.int64]]
 
 _MAGIC = b"MMIDIDX\x00\x00"
 _VERSION = 1
-_DTYPES: dict[int, type[np.generic]] = {4: np.int32, 8: np.uint16}
+_DTYPES: dict[int, type[np.generic]] = {
+    1: np.uint8,
+    2: np.int8,
+    3: np.int16,
+    4: np.int32,
+    5: np.int64,
+    8: np.uint16,
+}
+_HEADER = struct.Struct("<9sQBQQ")
 # Megatron keeps some ids above the vocabulary free before it takes two bytes.
 _MAX_UINT16_VOCABULARY = 65_500
 
@@ -33,26 +41,29 @@ def token_dtype(vocabulary: int) -> np.dtype[Any]:
     return np.dtype(np.uint16 if vocabulary < _MAX_UINT16_VOCABULARY else np.int32)
 
 
-def write_documents(claim: Claim, name: str, documents: Iterable[Tokens], dtype: np.dtype[Any]) -> tuple[int, int]:
+def write_documents(
+    claim: Claim, name: str, batches: Iterable[tuple[Tokens, Int64]], dtype: np.dtype[Any]
+) -> tuple[int, int]:
     """Write `name`.bin and `name`.idx.
 
+    Args:
+        batches: tokens of some documents, one after the other, and how many each document has.
     Returns:
         Documents and tokens written.
     """
-    lengths: list[int] = []
+    lengths = [np.empty(0, np.int64)]
     with claim.file(f"{name}.bin") as out:
-        for tokens in documents:
-            out.write(np.ascontiguousarray(tokens, dtype).data)
-            lengths.append(len(tokens))
-    length_N = np.array(lengths, np.int32)
-    start_N = np.concatenate(([0], np.cumsum(length_N[:-1], dtype=np.int64))) if lengths else np.empty(0, np.int64)
+        for tokens_T, length_N in batches:
+            out.write(np.ascontiguousarray(tokens_T, dtype).data)
+            lengths.append(length_N)
+    length_N = np.concatenate(lengths)
     code = next(code for code, known in _DTYPES.items() if np.dtype(known) == dtype)
     with claim.file(f"{name}.idx") as out:
-        out.write(_MAGIC + struct.pack("<QB", _VERSION, code) + struct.pack("<QQ", len(lengths), len(lengths) + 1))
-        out.write(length_N.tobytes())
-        out.write((start_N * dtype.itemsize).astype(np.int64).tobytes())
-        out.write(np.arange(len(lengths) + 1, dtype=np.int64).tobytes())
-    return len(lengths), int(length_N.sum(dtype=np.int64))
+        out.write(_HEADER.pack(_MAGIC, _VERSION, code, len(length_N), len(length_N) + 1))
+        out.write(length_N.astype(np.int32).data)
+        out.write(((np.cumsum(length_N) - length_N) * dtype.itemsize).data)
+        out.write(np.arange(len(length_N) + 1, dtype=np.int64).data)
+    return len(length_N), int(length_N.sum())
 
 
 class IndexedTokens:
@@ -69,33 +80,50 @@ class IndexedTokens:
         for path in (index, tokens):
             if not path.exists():
                 raise UserError(f"{path}: does not exist")
-        header = struct.Struct("<9sQBQQ")
-        with open(index, "rb") as file:
-            head = file.read(header.size)
-        if len(head) < header.size:
-            raise UserError(f"{index}: truncated")
-        magic, version, code, documents, bounds = header.unpack(head)
-        if magic != _MAGIC or version != _VERSION or code not in _DTYPES:
-            raise UserError(f"{index}: is no token index of Megatron's format (version 1, int32 or uint16)")
-        self.dtype = np.dtype(_DTYPES[code])
-        if index.stat().st_size < header.size + 12 * documents + 8 * bounds:
-            raise UserError(f"{index}: truncated")
-        self.length_N = np.memmap(index, np.int32, "r", header.size, (documents,)) if documents else _empty(np.int32)
-        at = header.size + 4 * documents
-        self._start_N = np.memmap(index, np.int64, "r", at, (documents,)) if documents else _empty(np.int64)
-        expected = int(self.length_N.sum(dtype=np.int64)) * self.dtype.itemsize
+        self.dtype, sequences, bounds = _read_header(index)
+        self._documents = max(bounds - 1, 0)
+        self.sequence_N = _mapped(index, np.int32, _HEADER.size, sequences)
+        """int32: tokens of each sequence of the file."""
+        self.start_N = _mapped(index, np.int64, _HEADER.size + 4 * sequences, sequences)
+        """int64: where each begins, in bytes."""
+        self.bound_D1 = _mapped(index, np.int64, _HEADER.size + 12 * sequences, bounds)
+        """int64: the sequence that each document begins with, and the number of sequences."""
+        # The last sequence says how long the file is; adding up a billion lengths would take seconds.
+        expected = int(self.start_N[-1]) + int(self.sequence_N[-1]) * self.dtype.itemsize if sequences else 0
         if tokens.stat().st_size != expected:
             raise UserError(f"{tokens}: {tokens.stat().st_size} bytes, its index says {expected}; truncated?")
-        self._tokens = np.memmap(tokens, self.dtype, "r") if expected else _empty(self.dtype)
+        self._end = expected // self.dtype.itemsize
+        self._tokens = _mapped(tokens, self.dtype, 0, self._end)
 
     def __len__(self) -> int:
-        return len(self.length_N)
+        return self._documents
+
+    def lengths(self) -> Int64:
+        """Tokens of every document, (D,)."""
+        ends_N1 = np.append(self.start_N, self._end * self.dtype.itemsize) // self.dtype.itemsize
+        lengths: Int64 = np.diff(ends_N1[self.bound_D1])
+        return lengths
 
     def tokens(self, document: int, start: int, length: int) -> Tokens:
         """`length` tokens of a document from its token `start` on."""
-        first = int(self._start_N[document]) // self.dtype.itemsize + start
-        return self._tokens[first : first + length]
+        first = int(self.start_N[self.bound_D1[document]]) // self.dtype.itemsize + start
+        tokens: Tokens = self._tokens[first : first + length]
+        return tokens
 
 
-def _empty(dtype: Any) -> Any:
-    return np.empty(0, dtype)
+def _read_header(index: Path) -> tuple[np.dtype[Any], int, int]:
+    with open(index, "rb") as file:
+        head = file.read(_HEADER.size)
+    if len(head) < _HEADER.size:
+        raise UserError(f"{index}: truncated")
+    magic, version, code, sequences, bounds = _HEADER.unpack(head)
+    if magic != _MAGIC or version != _VERSION or code not in _DTYPES:
+        known = ", ".join(np.dtype(known).name for known in _DTYPES.values())
+        raise UserError(f"{index}: is no token index of Megatron's format (version 1, {known})")
+    if index.stat().st_size < _HEADER.size + 12 * sequences + 8 * bounds:
+        raise UserError(f"{index}: truncated")
+    return np.dtype(_DTYPES[code]), sequences, bounds
+
+
+def _mapped(path: Path, dtype: Any, offset: int, count: int) -> Any:
+    return np.memmap(path, dtype, "r", offset, (count,)) if count else np.empty(0, dtype)

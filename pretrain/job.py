@@ -11,9 +11,9 @@ from configs.errors import UserError
 from configs.schema.pretrain import Pretrain, Trained
 from configs.schema.run import Run
 from pretrain.loader import Batching, Loader
-from pretrain.packed_source import open_sources, planned_source
-from pretrain.sample_plan import PlannedStage, SamplePlan
-from pretrain.stage import mixed_sources
+from pretrain.packed_source import described, open_packings
+from pretrain.sample_plan import SamplePlan
+from pretrain.stage import mixed_sources, planned_stages, train_plan
 
 
 @dataclass(frozen=True)
@@ -76,48 +76,49 @@ class Job:
         return self.loader.first_sample(step)
 
     @classmethod
-    def prepare(cls, run: Run, tokens: Artifact, world_size: int) -> Job:
+    def prepare(cls, run: Run, world_size: int) -> Job:
         """Lay out a run over packed tokens.
 
         Args:
             world_size: processes that train.
         Raises:
-            UserError: if a source of the mixture has no sequences or too small a weight, the token shards are
-                damaged, or a step's sequences cannot be shared evenly among the processes.
+            UserError: if an earlier stage is not finished or was made anew since, a source of the mixture has no
+                sequences or too small a weight, the token shards are damaged, or a step's sequences cannot be shared
+                evenly among the processes.
         """
-        names = mixed_sources(run)
-        sources = open_sources(tokens, names)
         stages = _stages(run.pretrain)
         refuse_uneven_shares(run.pretrain, stages, world_size)
-        for stage in stages:
-            if stage.batching.seq_len != tokens.counts["seq_len"]:
-                raise UserError(f"pretrain.stages.{stage.name}.seq_len: packed is {tokens.counts['seq_len']} only")
-        planned = [
-            PlannedStage((stage.end - stage.first) * stage.batching.sequences, run.pretrain.stages[stage.name].mixture)
-            for stage in stages
-        ]
-        described = {name: planned_source(tokens, name, len(sources[name])) for name in names}
+        tokens, packed = _open(run)
+        names = mixed_sources(run)
         try:
-            plan = SamplePlan(run.run.seed, planned, described)
+            packings = {name: described(tokens, packed, name) for name in names}
+            plan = SamplePlan(run.run.seed, planned_stages(run), packings)
         except ValueError as error:
             raise UserError(f"pretrain.stages: {error}") from None
+        sources = {name: open_packings(tokens, packed, name) for name in names}
         loader = Loader(plan, sources, [stage.batching for stage in stages], int(tokens.counts["end"]))
         return cls(plan, loader, stages, run.pretrain.batch_tokens)
 
-    def epochs(self, tokens: Artifact) -> dict[str, float]:
-        """How often each source is gone through in the whole run."""
-        taken = self.plan.taken(len(self.plan))
-        return {name: count / tokens.counts["sources"][name]["sequences"] for name, count in taken.items()}
+
+def _open(run: Run) -> tuple[Artifact, Artifact]:
+    """The tokens and their packed index, each made of what stands before it now."""
+    upstream = train_plan(run).upstream
+    tokenizer, tokens, packed = (Artifact.open(upstream[name]) for name in ("tokenizer", "tokens", "packed"))
+    for made, name, source in ((tokens, "tokenizer", tokenizer), (packed, "tokens", tokens)):
+        if made.manifest["inputs"][name]["manifest_sha256"] != source.digest:
+            raise UserError(
+                f"{made.dir}: was made of another {name} than {source.dir} holds now; "
+                f"remove {made.dir} and run the stage 'pack' again"
+            )
+    return tokens, packed
 
 
 def _stages(settings: Pretrain) -> tuple[TrainStage, ...]:
     stages, step, sample = [], 0, 0
     rope_base: float | None = None
     for name, stage in settings.stages.items():
-        steps = -(-stage.tokens // settings.batch_tokens)
-        seq_len = settings.seq_len_in(stage)
-        sequences = settings.batch_tokens // seq_len
-        batching = Batching(step, sample, sequences, settings.micro_batch_in(stage), seq_len)
+        steps, sequences = settings.steps_in(stage), settings.sequences_in(stage)
+        batching = Batching(step, sample, sequences, settings.micro_batch_in(stage), settings.seq_len_in(stage))
         rope_base = stage.rope_base or rope_base
         stages.append(TrainStage(name, step, step + steps, stage.train, batching, rope_base))
         step, sample = step + steps, sample + steps * sequences

@@ -71,12 +71,16 @@ class Loader:
     """Gives each data rank its micro-batches of each step.
 
     Args:
-        sources: packed sequences by name; the order of the names numbers them in the batches.
+        sources: packed sequences by source and packing; the order of the sources numbers them in the batches.
         stages: in order, the first from step 0 on.
     """
 
     def __init__(
-        self, plan: SamplePlan, sources: Mapping[str, PackedSequences], stages: Sequence[Batching], padding: int
+        self,
+        plan: SamplePlan,
+        sources: Mapping[str, Mapping[str, PackedSequences]],
+        stages: Sequence[Batching],
+        padding: int,
     ) -> None:
         self._plan, self._sources, self._stages, self._padding = plan, sources, stages, padding
         self._number = {name: number for number, name in enumerate(sources)}
@@ -106,4 +110,4 @@ class Loader:
 
     def _row(self, i: int) -> Row:
         sample = self._plan.at(i)
-        return self._sources[sample.source].sequence(sample.sequence), self._number[sample.source]
+        return self._sources[sample.source][sample.packing].sequence(sample.sequence), self._number[sample.source]

@@ -1,61 +1,149 @@
-"""The pack stage: token shards of every source that training mixes."""
+"""The pack stage: documents to sequences, of every length that a stage of training asks for.
+
+It reads the lengths of the documents and never their tokens: another length is a matter of seconds.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
-from configs.artifact import Artifact
+from configs.artifact import Artifact, Builder
 from configs.errors import UserError
 from configs.schema.run import Run
-from corpus.documents import shards_of
 from corpus.tasks import run_phase
-from pretrain.document_format import DocumentFormat
-from pretrain.pack_task import PackArgument, pack_shard
-from pretrain.stage import mixed_sources, pack_plan
+from pretrain.course import Packing, rest_name, whole_name
+from pretrain.pack_task import RestArgument, WholeArgument, pack_rest, pack_whole
+from pretrain.packed_source import PackedSequences, PackedShard, index_name, packing_digest, shard_names
+from pretrain.sample_plan import Remainder, SamplePlan
+from pretrain.stage import changes_of_length, pack_plan, planned_stages, seq_lens
+from pretrain.tokenise import tokenise
 
 _log = logging.getLogger(__name__)
 
 
 def pack_tokens(run: Run) -> Artifact:
-    """Tokenise and pack the corpus, or do what is missing of it.
+    """Tokenise the corpus and pack it, or do what is missing of either.
 
     Raises:
         UserError: if an earlier stage is not finished, a mixed source has no text, or the end token does not exist.
     """
+    tokens = tokenise(run)
     plan = pack_plan(run)
     builder = plan.build()
     if builder.complete is not None:
         _log.info("%s is complete", plan.dir)
         return builder.complete
-    corpus = Artifact.open(plan.upstream["corpus"])
-    folder = plan.upstream["tokenizer"] / "hf"
-    form = DocumentFormat.from_folder(folder, run.pretrain.end_of_document)
-    arguments = {}
-    source_of = {}
-    for source in mixed_sources(run):
-        shards = shards_of(corpus, "kept", source)
-        if not shards:
-            raise UserError(
-                f"pretrain.stages: source {source!r} is mixed, but no document of it was kept; "
-                f"see `tsugiki corpus audit` for the reasons, or take it out of the mixture"
-            )
-        for shard in shards:
-            argument = PackArgument(shard, folder, run.pretrain.end_of_document, run.pretrain.seq_len)
-            arguments[shard.stem] = (argument, shard.stat().st_size)
-            source_of[shard.stem] = source
-    results = run_phase(builder, "pack", pack_shard, arguments, run.corpus.workers)
-    totals: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for key, counts in results.items():
-        for name, count in counts.items():
-            totals[source_of[key]][name] += count
-    counts = {
-        "seq_len": run.pretrain.seq_len,
-        "vocabulary": form.tokenizer.size,
-        "end": form.end,
-        "sources": {source: dict(found) for source, found in totals.items()},
-    }
-    artifact = builder.finish(counts)
-    tokens = sum(found["tokens"] for found in totals.values())
-    _log.info("%d tokens; %s", tokens, artifact.dir)
+    packings = _Packings(builder, tokens, run.corpus.workers)
+    packings.add_whole(seq_lens(run))
+    for stage, sources in changes_of_length(run).items():
+        packings.add_rests(run, stage, sources)
+    artifact = builder.finish(packings.counts(run))
+    for source, counts in artifact.counts["sources"].items():
+        _log.info("%s: %d sequences, padding %.2f %%", source, counts["sequences"], 100 * counts["padding"])
     return artifact
+
+
+class _Packings:
+    """The packings of all sources in the making."""
+
+    def __init__(self, builder: Builder, tokens: Artifact, workers: int) -> None:
+        self._builder, self._tokens, self._workers = builder, tokens, workers
+        self._made: dict[str, dict[str, dict[str, dict[str, Any]]]] = defaultdict(dict)
+        """By source, packing and shard: what the task gave."""
+
+    def add_whole(self, seq_lens: Mapping[str, Sequence[int]]) -> None:
+        """Pack whole sources."""
+        arguments = {}
+        for source, lengths in seq_lens.items():
+            for seq_len in lengths:
+                for shard in shard_names(self._tokens, source):
+                    argument = WholeArgument(self._tokens.path(shard), whole_name(seq_len), seq_len)
+                    arguments[index_name(shard, argument.packing)] = (argument, _index_bytes(argument.tokens))
+        results = run_phase(self._builder, "pack", pack_whole, arguments, self._workers)
+        for source, lengths in seq_lens.items():
+            for seq_len in lengths:
+                self._add(source, whole_name(seq_len), results)
+
+    def add_rests(self, run: Run, stage: int, sources: Sequence[str]) -> None:
+        """Pack what is left of an epoch where a stage takes its sources in another length than before."""
+        planned = planned_stages(run)
+        packings = {source: self._described(source) for source in self._made}
+        try:
+            before = SamplePlan(run.run.seed, planned[:stage], packings)
+        except ValueError as error:
+            raise UserError(f"pretrain.stages: {error}") from None
+        arguments = {}
+        added = []
+        packing = rest_name(planned[stage].seq_len, stage)
+        for source in sources:
+            remainder = before.remainder(source)
+            if remainder is not None:
+                added.append(source)
+                for argument in self._rest_arguments(source, remainder, packing, planned[stage].seq_len):
+                    name = index_name(argument.shard.tokens.name, packing)
+                    arguments[name] = (argument, _index_bytes(argument.shard.tokens))
+        results = run_phase(self._builder, "rest", pack_rest, arguments, self._workers)
+        for source in added:
+            self._add(source, packing, results)
+
+    def counts(self, run: Run) -> dict[str, Any]:
+        """For the manifest: sequences of every shard in every packing, and of each source in its first length."""
+        first = {source: whole_name(lengths[0]) for source, lengths in seq_lens(run).items()}
+        return {
+            "sources": {source: self._counts(source, first[source]) for source in self._made},
+            "packings": {
+                source: {
+                    packing: {shard: one["sequences"] for shard, one in shards.items()}
+                    for packing, shards in packings.items()
+                }
+                for source, packings in self._made.items()
+            },
+        }
+
+    def _counts(self, source: str, packing: str) -> dict[str, Any]:
+        shards = self._made[source][packing].values()
+        sequences, positions = (sum(one[name] for one in shards) for name in ("sequences", "positions"))
+        padding = 1 - positions / (sequences * int(packing)) if sequences else 0.0
+        return {
+            **self._tokens.counts["sources"][source],
+            "sequences": sequences,
+            "positions": positions,
+            "padding": padding,
+        }
+
+    def _add(self, source: str, packing: str, results: Mapping[str, Any]) -> None:
+        shards = shard_names(self._tokens, source)
+        self._made[source][packing] = {shard: results[index_name(shard, packing)] for shard in shards}
+
+    def _described(self, source: str) -> dict[str, Packing]:
+        shards = shard_names(self._tokens, source)
+        described = {}
+        for packing, made in self._made[source].items():
+            sha256 = {name: digest for one in made.values() for name, digest in one["sha256"].items()}
+            digest = packing_digest(self._tokens, shards, sha256.__getitem__, packing)
+            described[packing] = Packing(packing, sum(one["sequences"] for one in made.values()), digest)
+        return described
+
+    def _rest_arguments(self, source: str, remainder: Remainder, packing: str, seq_len: int) -> list[RestArgument]:
+        made = self._made[source][remainder.packing.name]
+        shards = [
+            PackedShard(
+                self._tokens.path(shard),
+                self._builder.dir / index_name(shard, remainder.packing.name),
+                one["sequences"],
+            )
+            for shard, one in made.items()
+        ]
+        starts = PackedSequences(shards).starts
+        return [
+            RestArgument(shard, int(first), remainder, packing, seq_len)
+            for shard, first in zip(shards, starts[:-1], strict=True)
+        ]
+
+
+def _index_bytes(tokens: Path) -> int:
+    return tokens.with_name(f"{tokens.name}.idx").stat().st_size

@@ -1,13 +1,7 @@
-"""One corpus shard to one token shard and the index of its packed sequences.
-
-SHARD.bin, SHARD.idx         tokens in Megatron's format, documents in the order of the corpus shard
-SHARD.sequences.npy          int64 (S + 1,): where each packed sequence's pieces begin
-SHARD.pieces.npy             the pieces: document, start, length
-"""
+"""The packed index of one token shard, of a whole source or of what an epoch had left of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,58 +9,58 @@ from typing import Any
 import numpy as np
 
 from configs.artifact import Claim
-from corpus.documents import documents
-from pretrain.document_format import DocumentFormat
-from pretrain.indexed_tokens import Tokens, token_dtype, write_documents
-from pretrain.packing import pack
-
-_BATCH = 512
+from pretrain.indexed_tokens import IndexedTokens
+from pretrain.packed_source import INDEX_ENDINGS, PackedShard, index_name
+from pretrain.packing import Pieces, joined, pack, pack_spans
+from pretrain.sample_plan import Remainder
 
 
 @dataclass(frozen=True)
-class PackArgument:
-    """A shard and how it is packed."""
+class WholeArgument:
+    """A token shard and how it is packed."""
 
-    shard: Path
-    tokenizer: Path
-    end_of_document: str | None
+    tokens: Path
+    packing: str
     seq_len: int
 
 
-def pack_shard(claim: Claim, argument: PackArgument) -> dict[str, Any]:
-    """Tokenise and pack a shard.
+@dataclass(frozen=True)
+class RestArgument:
+    """A packed shard, what is left of the source it belongs to, and how that is packed."""
+
+    shard: PackedShard
+    first: int
+    """Number of the shard's first sequence among those of the source."""
+    remainder: Remainder
+    packing: str
+    seq_len: int
+
+
+def pack_whole(claim: Claim, argument: WholeArgument) -> dict[str, Any]:
+    """Pack a shard.
 
     Returns:
-        Counts: documents, tokens, sequences, positions that predict something.
+        Counts: sequences, positions that predict something; and the digests of the files.
     """
-    form = DocumentFormat.from_folder(argument.tokenizer, argument.end_of_document)
-    dtype = token_dtype(form.tokenizer.size)
-    lengths: list[int] = []
-    name = argument.shard.stem
-    written, tokens = write_documents(claim, name, _encoded(argument.shard, form, dtype, lengths), dtype)
-    first_S1, pieces = pack(np.array(lengths, np.int64), argument.seq_len)
-    for ending, array in (("sequences", first_S1), ("pieces", pieces)):
-        with claim.file(f"{name}.{ending}.npy") as out:
+    tokens_N = IndexedTokens(argument.tokens).lengths()
+    return _write(claim, index_name(argument.tokens.name, argument.packing), *pack(tokens_N, argument.seq_len))
+
+
+def pack_rest(claim: Claim, argument: RestArgument) -> dict[str, Any]:
+    """Pack what is left of a shard; gives what `pack_whole` gives."""
+    first_S1, pieces = argument.shard.load_index()
+    left_S = [argument.remainder.holds(argument.first + number) for number in range(argument.shard.sequences)]
+    left = pieces[np.repeat(np.array(left_S, bool), np.diff(first_S1))]
+    name = index_name(argument.shard.tokens.name, argument.packing)
+    return _write(claim, name, *pack_spans(joined(left), argument.seq_len))
+
+
+def _write(claim: Claim, name: str, first_S1: Any, pieces: Pieces) -> dict[str, Any]:
+    for ending, array in zip(INDEX_ENDINGS, (first_S1, pieces), strict=True):
+        with claim.file(f"{name}.{ending}") as out:
             np.save(out, array, allow_pickle=False)
     return {
-        "documents": written,
-        "tokens": tokens,
         "sequences": len(first_S1) - 1,
         "positions": int(pieces["length"].sum(dtype=np.int64)),
+        "sha256": {file: record["sha256"] for file, record in claim.written.items()},
     }
-
-
-def _encoded(shard: Path, form: DocumentFormat, dtype: Any, lengths: list[int]) -> Iterator[Tokens]:
-    batch: list[str] = []
-    for _, text in documents([shard]):
-        batch.append(text)
-        if len(batch) == _BATCH:
-            yield from _encode(batch, form, dtype, lengths)
-            batch = []
-    yield from _encode(batch, form, dtype, lengths)
-
-
-def _encode(batch: list[str], form: DocumentFormat, dtype: Any, lengths: list[int]) -> Iterator[Tokens]:
-    for ids in form.encode(batch):
-        lengths.append(len(ids))
-        yield np.array(ids, dtype)

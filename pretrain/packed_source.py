@@ -1,18 +1,24 @@
-"""The packed sequences of a source, opened and never loaded: a lookup reads the pieces it needs."""
+"""The packed sequences of a source, opened and never loaded: a lookup reads the pieces it needs.
+
+SHARD.PACKING.sequences.npy  int64 (S + 1,): where each packed sequence's pieces begin
+SHARD.PACKING.pieces.npy     the pieces: document, start, length
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from configs.artifact import Artifact
+from pretrain.course import Packing
 from pretrain.indexed_tokens import IndexedTokens, Int64, Tokens
-from pretrain.sample_plan import PackedSource
+from pretrain.packing import Pieces
 
 
 @dataclass(frozen=True)
@@ -22,50 +28,101 @@ class Stretch:
     tokens: Tokens
 
 
+@dataclass(frozen=True)
+class PackedShard:
+    """One token shard and one packing of it."""
+
+    tokens: Path
+    """Prefix of the .bin and .idx."""
+    index: Path
+    """Prefix of the packed index."""
+    sequences: int
+
+    def load_index(self) -> tuple[Int64, Pieces]:
+        """The packed index, mapped."""
+        first, pieces = (self.index.with_name(f"{self.index.name}.{ending}") for ending in INDEX_ENDINGS)
+        return np.load(first, mmap_mode="r"), np.load(pieces, mmap_mode="r")
+
+
+INDEX_ENDINGS = ("sequences.npy", "pieces.npy")
+
+
 class PackedSequences:
-    """All shards of one source.
+    """All shards of one packing of one source; a shard's files are opened when first needed."""
 
-    Args:
-        prefixes: paths of the shards without ending, in order.
-    """
-
-    def __init__(self, prefixes: Sequence[Path]) -> None:
-        self._tokens = [IndexedTokens(prefix) for prefix in prefixes]
-        self._first = [np.load(prefix.with_name(f"{prefix.name}.sequences.npy"), mmap_mode="r") for prefix in prefixes]
-        self._pieces = [np.load(prefix.with_name(f"{prefix.name}.pieces.npy"), mmap_mode="r") for prefix in prefixes]
-        self._starts: Int64 = np.concatenate(([0], np.cumsum([len(first) - 1 for first in self._first])))
+    def __init__(self, shards: Sequence[PackedShard]) -> None:
+        self.shards = tuple(shards)
+        self.starts: Int64 = np.array([0, *accumulate(shard.sequences for shard in shards)], np.int64)
+        self._opened: dict[int, tuple[IndexedTokens, Int64, Pieces]] = {}
 
     def __len__(self) -> int:
-        return int(self._starts[-1])
+        return int(self.starts[-1])
 
     def sequence(self, number: int) -> list[Stretch]:
         """The documents, or parts of them, that make up one sequence."""
-        shard = int(np.searchsorted(self._starts, number, side="right")) - 1
-        at = number - int(self._starts[shard])
-        first: Any = self._first[shard]
-        pieces = self._pieces[shard][int(first[at]) : int(first[at + 1])]
-        tokens = self._tokens[shard]
+        shard = int(np.searchsorted(self.starts, number, side="right")) - 1
+        at = number - int(self.starts[shard])
+        tokens, first, pieces = self._shard(shard)
         # One token more than positions: the label of the last.
         return [
             Stretch(tokens.tokens(int(piece["document"]), int(piece["start"]), int(piece["length"]) + 1))
-            for piece in pieces
+            for piece in pieces[int(first[at]) : int(first[at + 1])]
         ]
 
+    def _shard(self, number: int) -> tuple[IndexedTokens, Int64, Pieces]:
+        if number not in self._opened:
+            shard = self.shards[number]
+            self._opened[number] = (IndexedTokens(shard.tokens), *shard.load_index())
+        return self._opened[number]
 
-def open_sources(artifact: Artifact, names: Sequence[str]) -> dict[str, PackedSequences]:
-    """The packed sequences of some sources of a tokens directory."""
-    return {name: PackedSequences(_prefixes(artifact, name)) for name in names}
+
+def index_name(shard: str, packing: str) -> str:
+    """Name of a shard's packed index, without ending."""
+    return f"{shard}.{packing}"
 
 
-def planned_source(artifact: Artifact, name: str, sequences: int) -> PackedSource:
-    """What the sample plan must know of a source: its digest covers tokens, packing and order of the shards."""
+def shard_names(tokens: Artifact, source: str) -> list[str]:
+    """The token shards of a source, in order; their names are the source, a hyphen and five digits."""
+    return sorted(shard for shard in tokens.counts["shards"] if shard.rsplit("-", 1)[0] == source)
+
+
+def open_packings(tokens: Artifact, packed: Artifact, source: str) -> dict[str, PackedSequences]:
+    """Every packing of a source, by its name."""
+    packings: dict[str, PackedSequences] = {}
+    for packing, sequences in packed.counts["packings"][source].items():
+        packings[packing] = PackedSequences(
+            [
+                PackedShard(tokens.path(shard), packed.path(index_name(shard, packing)), sequences[shard])
+                for shard in shard_names(tokens, source)
+            ]
+        )
+    return packings
+
+
+def described(tokens: Artifact, packed: Artifact, source: str) -> dict[str, Packing]:
+    """What the sample plan must know of every packing of a source."""
+    shards = shard_names(tokens, source)
+    return {
+        packing: Packing(
+            packing,
+            sum(sequences.values()),
+            packing_digest(tokens, shards, lambda name: packed.files[name]["sha256"], packing),
+        )
+        for packing, sequences in packed.counts["packings"][source].items()
+    }
+
+
+def packing_digest(tokens: Artifact, shards: Sequence[str], sha256: Callable[[str], str], packing: str) -> str:
+    """Digest over tokens, packing and order of the shards.
+
+    Args:
+        sha256: gives the digest of a file of the packed index.
+    """
     digest = hashlib.sha256()
-    for prefix in _prefixes(artifact, name):
-        for ending in ("bin", "idx", "sequences.npy", "pieces.npy"):
-            digest.update(artifact.files[f"{prefix.name}.{ending}"]["sha256"].encode())
-    return PackedSource(sequences, digest.hexdigest())
-
-
-def _prefixes(artifact: Artifact, name: str) -> list[Path]:
-    indices = sorted(file for file in artifact.files if file.endswith(".idx"))
-    return [artifact.path(file.removesuffix(".idx")) for file in indices if file.rsplit("-", 1)[0] == name]
+    for shard in shards:
+        for ending in ("bin", "idx"):
+            record: dict[str, Any] = tokens.files[f"{shard}.{ending}"]  # type: ignore[assignment]
+            digest.update(record["sha256"].encode())
+        for ending in INDEX_ENDINGS:
+            digest.update(sha256(f"{index_name(shard, packing)}.{ending}").encode())
+    return digest.hexdigest()

@@ -18,6 +18,9 @@ from corpus.kernels.utf8 import Int64
 PIECE = np.dtype([("document", np.int64), ("start", np.int32), ("length", np.int32)])
 """Positions [start, start + length) of a document; labels are the tokens one further."""
 
+SPAN = np.dtype([("document", np.int64), ("start", np.int64), ("length", np.int64)])
+"""The same before it is cut to the length of a sequence."""
+
 Pieces = np.ndarray[Any, np.dtype[np.void]]
 
 
@@ -80,14 +83,24 @@ def _smallest_room(waiting: Int64, leaves: int, need: int) -> int:
 def pack(tokens_N: Int64, seq_len: int) -> tuple[Int64, Pieces]:
     """Pack documents into sequences.
 
-    Source: best fit decreasing as in Ding et al., Fewer Truncations Improve Language Modeling (arXiv:2404.10830).
-
     Args:
         tokens_N: tokens of each document, its end token included.
     Returns:
         int64 (S + 1,): where each sequence's pieces begin; PIECE (P,): the pieces, sequence after sequence.
     """
-    pieces = _pieces(np.asarray(tokens_N, np.int64), seq_len)
+    tokens_N = np.asarray(tokens_N, np.int64)
+    whole_N = np.zeros(len(tokens_N), SPAN)
+    whole_N["document"] = np.arange(len(tokens_N))
+    whole_N["length"] = np.maximum(tokens_N - 1, 0)
+    return pack_spans(whole_N, seq_len)
+
+
+def pack_spans(spans_N: Pieces, seq_len: int) -> tuple[Int64, Pieces]:
+    """Pack parts of documents, SPAN (N,), into sequences; gives what `pack` gives.
+
+    Source: best fit decreasing as in Ding et al., Fewer Truncations Improve Language Modeling (arXiv:2404.10830).
+    """
+    pieces = _cut(spans_N, seq_len)
     full = pieces["length"] == seq_len
     rest = pieces[~full]
     # Longest first; of equal length in the order of the documents.
@@ -99,12 +112,26 @@ def pack(tokens_N: Int64, seq_len: int) -> tuple[Int64, Pieces]:
     return np.concatenate(([0], np.cumsum(counts_S))), np.concatenate([pieces[full], rest])
 
 
-def _pieces(tokens_N: Int64, seq_len: int) -> Pieces:
-    positions_N = np.maximum(tokens_N - 1, 0)
-    count_N = -(-positions_N // seq_len)
+def joined(pieces_P: Pieces) -> Pieces:
+    """The spans that pieces cover, SPAN (N,), in the order of the documents: pieces that touch become one."""
+    ordered = pieces_P[np.lexsort((pieces_P["start"], pieces_P["document"]))]
+    start, document = ordered["start"].astype(np.int64), ordered["document"]
+    end = start + ordered["length"]
+    first = np.ones(len(ordered), bool)
+    first[1:] = (document[1:] != document[:-1]) | (start[1:] != end[:-1])
+    at = np.flatnonzero(first)
+    spans_N = np.empty(len(at), SPAN)
+    spans_N["document"], spans_N["start"] = document[at], start[at]
+    spans_N["length"] = end[np.append(at[1:], len(ordered)) - 1] - start[at] if len(at) else 0
+    return spans_N
+
+
+def _cut(spans_N: Pieces, seq_len: int) -> Pieces:
+    length_N = spans_N["length"]
+    count_N = -(-length_N // seq_len)
     pieces = np.empty(int(count_N.sum()), PIECE)
-    pieces["document"] = np.repeat(np.arange(len(tokens_N)), count_N)
-    number = np.arange(len(pieces)) - np.repeat(np.cumsum(count_N) - count_N, count_N)
-    pieces["start"] = number * seq_len
-    pieces["length"] = np.minimum(seq_len, np.repeat(positions_N, count_N) - number * seq_len)
+    pieces["document"] = np.repeat(spans_N["document"], count_N)
+    at = (np.arange(len(pieces)) - np.repeat(np.cumsum(count_N) - count_N, count_N)) * seq_len
+    pieces["start"] = np.repeat(spans_N["start"], count_N) + at
+    pieces["length"] = np.minimum(seq_len, np.repeat(length_N, count_N) - at)
     return pieces

@@ -17,10 +17,7 @@ def permuted(place: int, n: int, key: int) -> int:
     >>> sorted(permuted(place, 5, key=7) for place in range(5))
     [0, 1, 2, 3, 4]
     """
-    if not 0 <= place < n:
-        raise ValueError(f"{place} is not in range({n})")
-    half = max(1, ((n - 1).bit_length() + 1) // 2)
-    mask = (1 << half) - 1
+    half, mask = _network(place, n)
     value = place
     while True:
         left, right = value >> half, value & mask
@@ -29,6 +26,31 @@ def permuted(place: int, n: int, key: int) -> int:
         value = left << half | right
         if value < n:
             return value
+
+
+def restored(value: int, n: int, key: int) -> int:
+    """The place that `permuted` sends to `value`.
+
+    >>> [restored(permuted(place, 5, key=7), 5, key=7) for place in range(5)]
+    [0, 1, 2, 3, 4]
+    """
+    half, mask = _network(value, n)
+    place = value
+    while True:
+        left, right = place >> half, place & mask
+        for number in reversed(range(_ROUNDS)):
+            left, right = right ^ (_mixed(left, key, number) & mask), left
+        place = left << half | right
+        if place < n:
+            return place
+
+
+def _network(number: int, n: int) -> tuple[int, int]:
+    """Bits of a half block, and the mask of as many."""
+    if not 0 <= number < n:
+        raise ValueError(f"{number} is not in range({n})")
+    half = max(1, ((n - 1).bit_length() + 1) // 2)
+    return half, (1 << half) - 1
 
 
 def _mixed(value: int, key: int, number: int) -> int:

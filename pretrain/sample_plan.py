@@ -9,14 +9,17 @@ that is extended, or gets a further stage or source later, keeps its past.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from pretrain.permutation import permuted
+from pretrain.course import Course, Packing, rest_name, whole_name
+from pretrain.permutation import permuted, restored
+from pretrain.planned_stage import PlannedStage
 
 VERSION = 1
 """Raised when the same arguments would give another order."""
@@ -26,30 +29,26 @@ BLOCK = 4096
 
 
 @dataclass(frozen=True)
-class PlannedStage:
-    """A stretch of samples with one mixture."""
-
-    samples: int
-    weights: Mapping[str, float]
-    """Weight of each source; need not add up to 1."""
-
-
-@dataclass(frozen=True)
-class PackedSource:
-    """What the plan must know of a source."""
-
-    sequences: int
-    digest: str
-    """Of the packed index: another packing is another order."""
-
-
-@dataclass(frozen=True)
 class Sample:
-    """One sequence of one source in one of its epochs."""
+    """One sequence of one packing of one source, in one of its epochs."""
 
     source: str
     epoch: int
     sequence: int
+    packing: str
+
+
+@dataclass(frozen=True)
+class Remainder:
+    """What an epoch of a source has left: in the order of `key`, the sequences from `place` on."""
+
+    packing: Packing
+    place: int
+    key: int
+
+    def holds(self, sequence: int) -> bool:
+        """Whether a sequence of the packing is left."""
+        return restored(sequence, self.packing.sequences, self.key) >= self.place
 
 
 class SamplePlan:
@@ -57,35 +56,81 @@ class SamplePlan:
 
     Args:
         stages: in order; only the last may grow later.
-        sources: by name, at least those the stages mix.
+        packings: of the sources, at least of those the stages mix: by source, and by the packing's name.
     Raises:
         ValueError: if a source has no sequences, or so small a weight that a block has no place for it.
     """
 
-    def __init__(self, seed: int, stages: Sequence[PlannedStage], sources: Mapping[str, PackedSource]) -> None:
-        self._seed, self._sources = seed, sources
+    def __init__(
+        self, seed: int, stages: Sequence[PlannedStage], packings: Mapping[str, Mapping[str, Packing]]
+    ) -> None:
+        self._seed = seed
         self._stages = [_Block(stage.weights) for stage in stages]
-        for block in self._stages:
-            for name, count in block.counts.items():
-                if sources[name].sequences == 0:
-                    raise ValueError(f"source {name!r} has no sequences")
-                if count == 0:
-                    raise ValueError(f"the weight of source {name!r} is below {0.5 / BLOCK:.6f} of the mixture")
-        self._starts = np.concatenate(([0], np.cumsum([stage.samples for stage in stages])))
+        self._starts = [0]
+        for stage in stages:
+            self._starts.append(self._starts[-1] + stage.samples)
+        self._courses: list[dict[str, Course]] = []
+        self._standing: dict[str, Course] = {}
+        for number, stage in enumerate(stages):
+            self._enter(number, stage, packings)
+
+    def _enter(self, number: int, stage: PlannedStage, packings: Mapping[str, Mapping[str, Packing]]) -> None:
+        block = self._stages[number]
+        courses: dict[str, Course] = {}
+        for name, count in block.counts.items():
+            whole = packings[name][whole_name(stage.seq_len)]
+            if whole.sequences == 0:
+                raise ValueError(f"source {name!r} has no sequences")
+            if count == 0:
+                raise ValueError(f"the weight of source {name!r} is below {0.5 / BLOCK:.6f} of the mixture")
+            before = self._standing.get(name, Course(whole))
+            if before.whole == whole:
+                courses[name] = before
+            else:
+                rest = packings[name][rest_name(stage.seq_len, number)] if before.left() is not None else None
+                courses[name] = before.in_other_sequences(whole, rest)
+            self._standing[name] = courses[name].after(block.taken(stage.samples, name))
+        self._courses.append(courses)
 
     def __len__(self) -> int:
-        return int(self._starts[-1])
+        return self._starts[-1]
 
     def at(self, i: int) -> Sample:
         """The i-th sample, in constant time and memory."""
         if not 0 <= i < len(self):
             raise IndexError(i)
-        stage = int(np.searchsorted(self._starts, i, side="right")) - 1
-        name, cursor = self._stages[stage].at(i - int(self._starts[stage]))
-        cursor += sum(self._taken(earlier, name) for earlier in range(stage))
-        source = self._sources[name]
-        epoch, place = divmod(cursor, source.sequences)
-        return Sample(name, epoch, permuted(place, source.sequences, self._key(name, epoch)))
+        stage = bisect_right(self._starts, i) - 1
+        name, taken = self._stages[stage].at(i - self._starts[stage])
+        packing, epoch, place = self._courses[stage][name].at(taken)
+        sequence = permuted(place, packing.sequences, self._key(name, packing, epoch))
+        return Sample(name, epoch, sequence, packing.name)
+
+    def places(self, source: str, packing: str, sequence: int) -> Iterator[int]:
+        """The numbers of all samples that are this sequence, in order: `at` the other way round.
+
+        Takes as many steps as the source has epochs.
+        """
+        for number, courses in enumerate(self._courses):
+            if source not in courses:
+                continue
+            block, first = self._stages[number], self._starts[number]
+            taken = block.taken(self._starts[number + 1] - first, source)
+            for lap in courses[source].laps(taken):
+                if lap.packing.name != packing:
+                    continue
+                key = self._key(source, lap.packing, lap.epoch)
+                of_source = lap.first + restored(sequence, lap.packing.sequences, key)
+                if 0 <= of_source < taken:
+                    yield first + block.place(source, of_source)
+
+    def remainder(self, source: str) -> Remainder | None:
+        """What an epoch of a source has left when all stages are done; None if nothing is."""
+        standing = self._standing.get(source)
+        left = standing.left() if standing is not None else None
+        if left is None:
+            return None
+        packing, epoch, place = left
+        return Remainder(packing, place, self._key(source, packing, epoch))
 
     def digest(self, i: int, j: int) -> str:
         """SHA-256 over the samples [i, j): equal digests mean equal order."""
@@ -98,17 +143,29 @@ class SamplePlan:
     def taken(self, samples: int) -> dict[str, int]:
         """Sequences of each source among the first `samples`."""
         totals: dict[str, int] = {}
-        for stage, block in enumerate(self._stages):
-            here = min(max(samples - int(self._starts[stage]), 0), int(self._starts[stage + 1] - self._starts[stage]))
+        for number, block in enumerate(self._stages):
             for name in block.counts:
-                totals[name] = totals.get(name, 0) + block.taken(here, name)
+                totals[name] = totals.get(name, 0) + block.taken(self._within(number, samples), name)
         return totals
 
-    def _taken(self, stage: int, name: str) -> int:
-        return self._stages[stage].taken(int(self._starts[stage + 1] - self._starts[stage]), name)
+    def epochs(self) -> dict[str, float]:
+        """How often each source is gone through."""
+        taken: dict[str, dict[int, int]] = {}
+        for number, courses in enumerate(self._courses):
+            for name, course in courses.items():
+                here = self._stages[number].taken(self._within(number, len(self)), name)
+                of_length = taken.setdefault(name, {})
+                of_length[course.whole.sequences] = of_length.get(course.whole.sequences, 0) + here
+        return {
+            name: sum(count / sequences for sequences, count in of_length.items()) for name, of_length in taken.items()
+        }
 
-    def _key(self, name: str, epoch: int) -> int:
-        words = f"order\0{VERSION}\0{self._seed}\0{name}\0{self._sources[name].digest}\0{epoch}"
+    def _within(self, stage: int, samples: int) -> int:
+        """How many of the first `samples` are the stage's."""
+        return min(max(samples - self._starts[stage], 0), self._starts[stage + 1] - self._starts[stage])
+
+    def _key(self, name: str, packing: Packing, epoch: int) -> int:
+        words = f"order\0{VERSION}\0{self._seed}\0{name}\0{packing.digest}\0{epoch}"
         return int.from_bytes(hashlib.sha256(words.encode()).digest()[:8], "little")
 
 
@@ -152,3 +209,10 @@ class _Block:
         blocks, rest = divmod(samples, BLOCK)
         numbers, _ = self._layout
         return blocks * self.counts[name] + int((numbers[:rest] == self._names.index(name)).sum())
+
+    def place(self, name: str, taken: int) -> int:
+        """The stage's sample that comes after `taken` samples of its source."""
+        block, rank = divmod(taken, self.counts[name])
+        numbers, _ = self._layout
+        # Within a block a source's samples stand in the order of their ranks.
+        return block * BLOCK + int(np.flatnonzero(numbers == self._names.index(name))[rank])

@@ -11,9 +11,7 @@ from pretrain.evaluate import Measured, by_language
 from pretrain.job import Job
 
 
-def summary(
-    run: Run, job: Job, tokens: Artifact, checkpoint: Artifact, metrics: Sequence[Mapping[str, Any]]
-) -> dict[str, Any]:
+def summary(run: Run, job: Job, checkpoint: Artifact, metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Counts for the manifest, from the metrics and the last checkpoint."""
     steps = [line for line in metrics if line["kind"] == "step"]
     return {
@@ -21,7 +19,7 @@ def summary(
         "tokens_trained": checkpoint.manifest["config"]["labelled"],
         "skipped_steps": checkpoint.manifest["config"]["skipped"],
         "final_loss_nats": steps[-1]["loss_nats"],
-        "epochs": job.epochs(tokens),
+        "epochs": job.plan.epochs(),
         "sequences": job.plan.taken(len(job.plan)),
         "order": [line["sha256"] for line in metrics if line["kind"] == "order"],
         "bits_per_character": bits_per_character(run, metrics),

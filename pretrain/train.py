@@ -43,7 +43,7 @@ def train(run: Run) -> Artifact:
         _log.info("%s is complete", plan.dir)
         return Artifact.open(plan.dir)
     torch.use_deterministic_algorithms(not torch.cuda.is_available())
-    job = Job.prepare(run, Artifact.open(plan.upstream["tokens"]), world_size)
+    job = Job.prepare(run, world_size)
     start = Start.of(run, job)
     step = start.done.step
     with (
@@ -63,7 +63,6 @@ def train(run: Run) -> Artifact:
 def _finish(run: Run, builder: Builder, job: Job, checkpoint: Artifact) -> Artifact:
     builder.include(checkpoint)
     builder.adopt(METRICS)
-    tokens = Artifact.open(train_plan(run).upstream["tokens"])
-    artifact = builder.finish(summary(run, job, tokens, checkpoint, read_metrics(builder.dir)))
+    artifact = builder.finish(summary(run, job, checkpoint, read_metrics(builder.dir)))
     _log.info("%d steps; %s", job.steps, artifact.dir)
     return artifact

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from configs.schema.run import Run
 from configs.stage import StagePlan
 from corpus.stage import corpus_plan
-from pretrain.stage import export_plan, pack_plan, train_plan
+from pretrain.stage import export_plan, pack_plan, tokens_plan, train_plan
 from tokenizer.stage import tokenizer_plan
 from tsugiki.report.stage import report_plan
 
@@ -25,6 +25,7 @@ class Stage:
 STAGES = (
     Stage(corpus_plan, "corpus.build:build_corpus"),
     Stage(tokenizer_plan, "tokenizer.extend:extend_tokenizer"),
+    Stage(tokens_plan, "pretrain.tokenise:tokenise"),
     Stage(pack_plan, "pretrain.pack:pack_tokens"),
     Stage(train_plan, "tsugiki.launch:train"),
     Stage(export_plan, "pretrain.export:export_model"),

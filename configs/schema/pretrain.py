@@ -150,6 +150,14 @@ class Pretrain(Section):
         """Tokens of a packed sequence in a stage."""
         return stage.seq_len if stage.seq_len is not None else self.seq_len
 
+    def steps_in(self, stage: Stage) -> int:
+        """Optimizer steps of a stage."""
+        return -(-stage.tokens // self.batch_tokens)
+
+    def sequences_in(self, stage: Stage) -> int:
+        """Sequences of one optimizer step in a stage, over all ranks."""
+        return self.batch_tokens // self.seq_len_in(stage)
+
     def micro_batch_in(self, stage: Stage) -> int:
         """Sequences of a forward pass in a stage: about as many tokens as in the others, so about as much memory."""
         return max(1, self.micro_batch * self.seq_len // self.seq_len_in(stage))
@@ -166,8 +174,7 @@ class Pretrain(Section):
             which = "seq_len" if stage.seq_len is None else f"the seq_len of stage {name!r}"
             if self.batch_tokens % seq_len:
                 return f"must be a multiple of {which} ({seq_len}), got {self.batch_tokens}"
-            if self.batch_tokens // seq_len % micro_batch:
-                sequences = self.batch_tokens // seq_len
+            if (sequences := self.sequences_in(stage)) % micro_batch:
                 return f"its {sequences} sequences must be a multiple of micro_batch ({micro_batch})"
         return None
 

@@ -71,7 +71,7 @@ class Run(Section):
         processes = self.slurm.nodes * parallel.processes
         ranks = processes // (parallel.tensor * parallel.pipeline * parallel.context)
         for name, stage in settings.stages.items():
-            sequences, micro_batch = settings.batch_tokens // settings.seq_len_in(stage), settings.micro_batch_in(stage)
+            sequences, micro_batch = settings.sequences_in(stage), settings.micro_batch_in(stage)
             if ranks > 1 and sequences % (ranks * micro_batch):
                 return (
                     f"stage {name!r} has {sequences} sequences in a step, which {ranks} data ranks (nodes x processes "

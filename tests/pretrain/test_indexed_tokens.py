@@ -8,23 +8,29 @@ import pytest
 
 from configs.artifact import Claim
 from configs.errors import UserError
-from pretrain.indexed_tokens import IndexedTokens, token_dtype, write_documents
+from pretrain.indexed_tokens import IndexedTokens, Int64, Tokens, token_dtype, write_documents
 
 DOCUMENTS = [[5, 6, 7, 0], [], [9, 0], [65_000, 1, 2, 3, 0]]
+
+
+def batch_of(documents: list[list[int]]) -> tuple[Tokens, Int64]:
+    """Tokens of documents, one after the other, and their numbers."""
+    return np.array([token for document in documents for token in document]), np.array(list(map(len, documents)))
 
 
 @pytest.fixture(params=[np.uint16, np.int32], ids=["two bytes", "four bytes"])
 def prefix(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A written pair of files."""
     claim = Claim(tmp_path, "task", "digest")
-    arrays = [np.array(document, np.int64) for document in DOCUMENTS]
-    assert write_documents(claim, "web-00000", arrays, np.dtype(request.param)) == (4, 11)
+    batches = [batch_of(DOCUMENTS[:3]), batch_of(DOCUMENTS[3:])]
+    assert write_documents(claim, "web-00000", batches, np.dtype(request.param)) == (4, 11)
     return tmp_path / "web-00000"
 
 
 def test_documents_come_back(prefix: Path) -> None:
     opened = IndexedTokens(prefix)
     assert len(opened) == 4
+    assert opened.lengths().tolist() == [4, 0, 2, 5]
     assert [opened.tokens(k, 0, len(DOCUMENTS[k])).tolist() for k in range(4)] == DOCUMENTS
     assert opened.tokens(3, 1, 3).tolist() == [1, 2, 3]
 

@@ -4,17 +4,15 @@ from collections.abc import Callable
 
 import pytest
 
-from configs.artifact import Artifact
 from configs.errors import UserError
 from configs.schema.run import Run
 from pretrain.job import Job
-from pretrain.stage import train_plan
 
 MakeRun = Callable[..., Run]
 
 
 def job(run: Run, world_size: int = 1) -> Job:
-    return Job.prepare(run, Artifact.open(train_plan(run).upstream["tokens"]), world_size)
+    return Job.prepare(run, world_size)
 
 
 @pytest.mark.parametrize("processes", [1, 2, 4])

@@ -8,24 +8,30 @@ import pytest
 import torch
 
 from configs.artifact import Claim
+from pretrain.course import Packing
 from pretrain.indexed_tokens import write_documents
 from pretrain.loader import Batching, Loader, to_micro_batch
 from pretrain.micro_batch import NO_LABEL, MicroBatch
-from pretrain.packed_source import PackedSequences, Stretch
-from pretrain.packing import pack
-from pretrain.sample_plan import PackedSource, PlannedStage, SamplePlan
+from pretrain.pack_task import WholeArgument, pack_whole
+from pretrain.packed_source import PackedSequences, PackedShard, Stretch
+from pretrain.planned_stage import PlannedStage
+from pretrain.sample_plan import SamplePlan
 
-SEQ_LEN, PADDING = 8, 0
+SEQ_LEN, PADDING, PACKING = 8, 0, "8"
 
 
 def packed(folder: Path, name: str, documents: list[list[int]]) -> PackedSequences:
     """A source of one shard."""
     claim = Claim(folder, "task", "digest")
-    write_documents(claim, name, [np.array(document) for document in documents], np.dtype(np.uint16))
-    first, pieces = pack(np.array([len(document) for document in documents]), SEQ_LEN)
-    np.save(folder / f"{name}.sequences.npy", first)
-    np.save(folder / f"{name}.pieces.npy", pieces)
-    return PackedSequences([folder / name])
+    batch = np.concatenate(documents), np.array([len(document) for document in documents])
+    write_documents(claim, name, [batch], np.dtype(np.uint16))
+    made = pack_whole(claim, WholeArgument(folder / name, PACKING, SEQ_LEN))
+    return PackedSequences([PackedShard(folder / name, folder / f"{name}.{PACKING}", made["sequences"])])
+
+
+def plan_of(samples: int, mixture: dict[str, float], sources: dict[str, PackedSequences], seed: int) -> SamplePlan:
+    packings = {name: {PACKING: Packing(PACKING, len(source), name)} for name, source in sources.items()}
+    return SamplePlan(seed, [PlannedStage(samples, mixture, SEQ_LEN)], packings)
 
 
 def documents(count: int, start: int) -> list[list[int]]:
@@ -41,11 +47,15 @@ def loader_of(tmp_path: Path) -> Callable[[int], Loader]:
         "ja": packed(tmp_path, "ja-00000", documents(40, 1)),
         "en": packed(tmp_path, "en-00000", documents(20, 30_000)),
     }
-    described = {name: PackedSource(len(source), name) for name, source in sources.items()}
-    plan = SamplePlan(3, [PlannedStage(24, {"ja": 2, "en": 1})], described)
+    plan = plan_of(24, {"ja": 2, "en": 1}, sources, seed=3)
 
     def make(micro_batch: int) -> Loader:
-        return Loader(plan, sources, [Batching(0, 0, 8, micro_batch, SEQ_LEN)], PADDING)
+        return Loader(
+            plan,
+            {name: {PACKING: one} for name, one in sources.items()},
+            [Batching(0, 0, 8, micro_batch, SEQ_LEN)],
+            PADDING,
+        )
 
     return make
 
@@ -86,8 +96,8 @@ def test_the_end_of_a_document_is_learned_even_if_it_is_the_padding_token() -> N
 def test_an_epoch_has_every_token_of_every_document_once(tmp_path: Path) -> None:
     texts = documents(30, 1)
     source = packed(tmp_path, "ja-00000", texts)
-    plan = SamplePlan(1, [PlannedStage(len(source), {"ja": 1})], {"ja": PackedSource(len(source), "x")})
-    loader = Loader(plan, {"ja": source}, [Batching(0, 0, 1, 1, SEQ_LEN)], PADDING)
+    plan = plan_of(len(source), {"ja": 1}, {"ja": source}, seed=1)
+    loader = Loader(plan, {"ja": {PACKING: source}}, [Batching(0, 0, 1, 1, SEQ_LEN)], PADDING)
     labels = torch.cat([loader.micro_batches(step, (0, 1))[0].labels_T for step in range(len(source))])
     expected = sorted(token for text in texts for token in text[1:])
     assert sorted(labels[labels != NO_LABEL].tolist()) == expected
@@ -101,7 +111,7 @@ def test_without_labels_nothing_is_predicted() -> None:
 
 def test_sequences_of_several_shards_are_numbered_through(tmp_path: Path) -> None:
     one, other = packed(tmp_path, "ja-00000", documents(5, 1)), packed(tmp_path, "ja-00001", documents(7, 500))
-    both = PackedSequences([tmp_path / "ja-00000", tmp_path / "ja-00001"])
+    both = PackedSequences([*one.shards, *other.shards])
     assert len(both) == len(one) + len(other)
     last = [stretch.tokens.tolist() for stretch in both.sequence(len(both) - 1)]
     assert last == [stretch.tokens.tolist() for stretch in other.sequence(len(other) - 1)]

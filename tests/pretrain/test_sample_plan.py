@@ -6,9 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pretrain.sample_plan import BLOCK, PackedSource, PlannedStage, SamplePlan
+from pretrain.course import Packing
+from pretrain.planned_stage import PlannedStage
+from pretrain.sample_plan import BLOCK, SamplePlan
 
-SOURCES = {"ja": PackedSource(700, "a" * 64), "en": PackedSource(90, "b" * 64), "code": PackedSource(31, "c" * 64)}
+
+def packed(sequences: int, digest: str, name: str = "4096") -> dict[str, Packing]:
+    """A source in one packing."""
+    return {name: Packing(name, sequences, digest)}
+
+
+SOURCES = {"ja": packed(700, "a" * 64), "en": packed(90, "b" * 64), "code": packed(31, "c" * 64)}
 FIRST = PlannedStage(1000, {"ja": 0.8, "en": 0.2})
 SECOND = PlannedStage(500, {"ja": 0.5, "en": 0.3, "code": 0.2})
 
@@ -36,7 +44,7 @@ def test_a_source_appended_later_keeps_the_past() -> None:
     [
         pytest.param(plan(FIRST, seed=2), id="another seed"),
         pytest.param(plan(PlannedStage(1000, {"ja": 0.7, "en": 0.3})), id="another mixture"),
-        pytest.param(SamplePlan(1, [FIRST], {**SOURCES, "ja": PackedSource(700, "d" * 64)}), id="other tokens"),
+        pytest.param(SamplePlan(1, [FIRST], {**SOURCES, "ja": packed(700, "d" * 64)}), id="other tokens"),
     ],
 )
 def test_what_matters_changes_the_order(other: SamplePlan) -> None:
@@ -57,7 +65,7 @@ def test_a_source_goes_on_across_stages_where_it_stopped() -> None:
         order = [(sample.epoch, sample.sequence) for sample in samples if sample.source == name]
         assert len(set(order)) == len(order)
         assert [epoch for epoch, _ in order] == sorted(epoch for epoch, _ in order)
-        assert max(Counter(epoch for epoch, _ in order).values()) <= source.sequences
+        assert max(Counter(epoch for epoch, _ in order).values()) <= source["4096"].sequences
 
 
 @pytest.mark.parametrize("batch", [16, 100, 1000])
@@ -115,11 +123,11 @@ def test_a_weight_too_small_for_a_block_is_refused(weight: float, accepted: bool
 
 def test_a_source_without_sequences_is_refused() -> None:
     with pytest.raises(ValueError, match="source 'ja' has no sequences"):
-        SamplePlan(1, [PlannedStage(10, {"ja": 1})], {"ja": PackedSource(0, "")})
+        SamplePlan(1, [PlannedStage(10, {"ja": 1})], {"ja": packed(0, "")})
 
 
 def test_opening_a_plan_of_a_billion_sequences_stores_nothing() -> None:
-    large = SamplePlan(1, [PlannedStage(10**12, {"web": 1})], {"web": PackedSource(10**9, "e" * 64)})
+    large = SamplePlan(1, [PlannedStage(10**12, {"web": 1})], {"web": packed(10**9, "e" * 64)})
     far = large.at(10**12 - 1)
     assert (far.source, far.epoch) == ("web", 999)
     assert 0 <= far.sequence < 10**9

@@ -13,7 +13,7 @@ from tests.tiny import tiny_run
 from tsugiki.__main__ import main
 
 REPOSITORY = Path(__file__).parents[2]
-STAGES = ("corpus", "tokenizer", "tokens", "checkpoints", "model", "report")
+STAGES = ("corpus", "tokenizer", "tokens", "packed/64", "checkpoints", "model", "report")
 
 
 def made_by(run_dir: Path) -> dict[str, bytes]:

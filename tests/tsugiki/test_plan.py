@@ -27,6 +27,7 @@ def test_the_plan_tells_what_is_complete_and_what_is_to_do(root: Path, capsys: p
     assert [(row["stage"], row["state"]) for row in plan] == [
         ("corpus", "complete"),
         ("tokenizer", "to do"),
+        ("tokenise", "to do"),
         ("pack", "to do"),
         ("train", "to do"),
         ("export", "to do"),
