@@ -1,8 +1,9 @@
-"""Progress of long work: a bar on a terminal, a line now and then in a log file."""
+"""Progress of long work: a bar on a terminal, a line now and then in a log file; of several processes, the first's."""
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -27,10 +28,13 @@ class Progress:
         total: how much there is of `unit`; 0 where nobody knows.
         unit: "MB" counts bytes and shows megabytes; anything else is shown as it is.
         before: how much of it an earlier attempt did.
+        line_every_s: a log file has a line at least so often while `advance` is called.
     """
 
-    def __init__(self, title: str, total: float, unit: str, before: float = 0) -> None:
-        self._title, self._unit = title, unit
+    def __init__(
+        self, title: str, total: float, unit: str, before: float = 0, *, line_every_s: float = _LINE_EVERY_S
+    ) -> None:
+        self._title, self._unit, self._line_every_s = title, unit, line_every_s
         self._scale = 1e-6 if unit == "MB" else 1.0
         self._total = total * self._scale
         self._done = self._before = before * self._scale
@@ -40,9 +44,10 @@ class Progress:
         self._note = ""
         self._bar: RichProgress | None = None
         self._task: TaskID | None = None
+        self._quiet = os.environ.get("RANK", "0") != "0"
 
     def __enter__(self) -> Progress:
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and not self._quiet:
             from rich.console import Console
             from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
             from rich.progress import Progress as RichProgress
@@ -66,8 +71,8 @@ class Progress:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
-        elif kind is None:
-            _log.info("%s", self._line(finished=True))
+        elif kind is None and not self._quiet:
+            _log.info("%s", self._line(self._note, finished=True))
 
     def advance(self, amount: float, note: str = "") -> None:
         """Count `amount` more as done; `note` is shown beside, e.g. the loss."""
@@ -75,9 +80,14 @@ class Progress:
         self._note = note or self._note
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=self._done, rate=self._rate(), note=self._note)
-        elif time.monotonic() - self._last_line >= _LINE_EVERY_S:
-            self._last_line = time.monotonic()
-            _log.info("%s", self._line(finished=False))
+        elif time.monotonic() - self._last_line >= self._line_every_s:
+            self.tell()
+
+    def tell(self, note: str = "") -> None:
+        """Log a line now, also where there is a bar; `note` is shown instead of the last one."""
+        self._last_line = time.monotonic()
+        if not self._quiet:
+            _log.info("%s", self._line(note or self._note, finished=False))
 
     @contextmanager
     def aside(self, what: str) -> Iterator[Callable[[int, int], None]]:
@@ -104,7 +114,7 @@ class Progress:
     def _rate(self) -> str:
         return f"{(self._done - self._before) / max(self._seconds(), 1e-3):,.1f} {self._unit}/s"
 
-    def _line(self, *, finished: bool) -> str:
+    def _line(self, note: str, *, finished: bool) -> str:
         parts = [
             f"{self._title:<22}",
             f"{self._amount(self._done)}/{self._amount(self._total)} {self._unit}",
@@ -115,4 +125,4 @@ class Progress:
         elif self._done > self._before and self._total:
             left = self._seconds() * (self._total - self._done) / (self._done - self._before)
             parts.append(f"ends in {left / 60:.0f} min" if left > 90 else f"ends in {left:.0f} s")
-        return "  ".join([*parts, self._note] if self._note else parts)
+        return "  ".join([*parts, note] if note else parts)

@@ -9,7 +9,7 @@ from pretrain.engines.build import build_engine
 from pretrain.evaluations import evaluate_trained
 from pretrain.job import TrainStage
 from pretrain.session import Session
-from pretrain.step import take_step
+from pretrain.step import take_step, tell_speed
 
 
 def run_stages(session: Session, first: StateReader) -> Artifact:
@@ -70,6 +70,8 @@ def _run_stage(session: Session, engine: Engine, stage: TrainStage) -> None:
         loss = take_step(session, engine)
         session.progress.advance(job.batch_tokens, f"{stage.name}  step {done.step}/{job.steps}  loss {loss:.3f}")
         last = done.step == stage.end
+        if done.step % settings.log.every_steps == 0 or last:
+            tell_speed(session, engine, stage, loss)
         if done.step % settings.evaluate.every_steps == 0 or done.step == job.steps:
             evaluate_trained(session, engine)
         if done.step % settings.checkpoint.every_steps == 0 or last:

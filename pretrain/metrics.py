@@ -1,20 +1,11 @@
-"""What a run measures: JSON lines that are the same in every run, and TensorBoard beside them.
-
-`metrics.jsonl` has one line per optimizer step and one per evaluation, without times, so that a resumed run has the
-same bytes as an undisturbed one. Throughput goes to TensorBoard and to the log.
-"""
+"""What a run measures: JSON lines, and the same as curves for TensorBoard."""
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
 from typing import Any
 
-from torch.utils.tensorboard import SummaryWriter
-
-from configs.atomic_file import atomic_file
-from pretrain.metrics_file import METRICS, read_metrics
+from pretrain.metrics_file import METRICS, SPEED, MetricsFile
 
 
 class Metrics:
@@ -23,16 +14,16 @@ class Metrics:
     Args:
         directory: of the checkpoints.
         boards: directory for TensorBoard.
-        step: last step that the checkpoint has seen; later lines of a killed attempt are cut off.
+        step: last step that the checkpoint has seen; what a killed attempt wrote of later ones goes.
     """
 
     def __init__(self, directory: Path, boards: Path, step: int) -> None:
-        path = directory / METRICS
-        kept = [line for line in read_metrics(directory) if line["step"] <= step]
-        with atomic_file(path) as out:
-            out.write("".join(map(_line, kept)).encode())
-        self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115  # closed in __exit__
-        self._seen = {(line["kind"], line["step"], line.get("model")) for line in kept}
+        # It brings protobuf along, and only one process of a run writes curves.
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._metrics = MetricsFile(directory, METRICS, step)
+        self._speed = MetricsFile(directory, SPEED, step)
+        self._seen = {(line["kind"], line["step"], line.get("model")) for line in self._metrics.kept}
         self._board = SummaryWriter(str(boards), purge_step=step + 1)
 
     def has(self, kind: str, step: int, model: str | None = None) -> bool:
@@ -40,23 +31,33 @@ class Metrics:
         return (kind, step, model) in self._seen
 
     def write(self, line: dict[str, Any], scalars: dict[str, float]) -> None:
-        """Add a line, which must have `kind` and `step`; `scalars` go to TensorBoard."""
-        self._file.write(_line(line))
-        self._file.flush()
+        """Add a line, which must have `kind` and `step`, to what is the same in every run.
+
+        Args:
+            scalars: for TensorBoard, by name.
+        """
+        self._metrics.write(line)
+        self._draw(line["step"], scalars)
+
+    def write_speed(self, line: dict[str, Any], scalars: dict[str, float]) -> None:
+        """The same for what depends on times and machines."""
+        self._speed.write(line)
+        self._draw(line["step"], scalars)
+
+    def _draw(self, step: int, scalars: dict[str, float]) -> None:
         for name, value in scalars.items():
-            self._board.add_scalar(name, value, line["step"])
+            self._board.add_scalar(name, value, step)
 
     def sync(self) -> None:
-        """Bring every line to the disk: a checkpoint must not be newer than the measurements that led to it."""
-        os.fsync(self._file.fileno())
+        """Bring all of it to the disk: a checkpoint must not be newer than the measurements that led to it."""
+        self._metrics.sync()
+        self._speed.sync()
+        self._board.flush()
 
     def __enter__(self) -> Metrics:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        self._metrics.close()
+        self._speed.close()
         self._board.close()
-
-
-def _line(line: dict[str, Any]) -> str:
-    return json.dumps(line, sort_keys=True, allow_nan=True) + "\n"

@@ -1,17 +1,24 @@
-"""`metrics.jsonl`: what a run measured, step by step; read without torch."""
+"""Files of JSON lines in which a run writes down what it measured, step by step; read and written without torch.
+
+`metrics.jsonl` is the same in every run: it has no times, so that a resumed run has the same bytes as an undisturbed
+one. `speed.jsonl` has the times and the hosts; nothing digests it.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
-METRICS = "metrics.jsonl"
+from configs.atomic_file import atomic_file
+
+METRICS, SPEED = "metrics.jsonl", "speed.jsonl"
 
 
-def read_metrics(directory: Path) -> list[dict[str, Any]]:
+def read_metrics(directory: Path, name: str = METRICS) -> list[dict[str, Any]]:
     """All lines of a run, none before it began; a last line that a kill left unfinished is passed over."""
-    path = directory / METRICS
+    path = directory / name
     if not path.exists():
         return []
     lines = []
@@ -21,3 +28,35 @@ def read_metrics(directory: Path) -> list[dict[str, Any]]:
         except json.JSONDecodeError:
             break
     return lines
+
+
+class MetricsFile:
+    """Such a file, gone on with after an optimizer step.
+
+    Args:
+        step: last step that the checkpoint has seen; later lines of a killed attempt are cut off.
+    """
+
+    def __init__(self, directory: Path, name: str, step: int) -> None:
+        path = directory / name
+        self.kept = [line for line in read_metrics(directory, name) if line["step"] <= step]
+        with atomic_file(path) as out:
+            out.write("".join(map(_line, self.kept)).encode())
+        self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115  # closed by close
+
+    def write(self, line: dict[str, Any]) -> None:
+        """Add a line, which must have `kind` and `step`."""
+        self._file.write(_line(line))
+        self._file.flush()
+
+    def sync(self) -> None:
+        """Bring every line to the disk."""
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """No line follows."""
+        self._file.close()
+
+
+def _line(line: dict[str, Any]) -> str:
+    return json.dumps(line, sort_keys=True, allow_nan=True, ensure_ascii=False) + "\n"

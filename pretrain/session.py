@@ -10,13 +10,16 @@ from configs.progress import Progress
 from configs.schema.run import Run
 from pretrain.checkpoint.saver import Saver
 from pretrain.document_format import DocumentFormat
+from pretrain.engines import hf_model
 from pretrain.engines.base import EngineSpec
 from pretrain.evaluate import HeldOut, load_held_out
+from pretrain.flops import ModelFlops
 from pretrain.guards import Guard
 from pretrain.initial import Graft
 from pretrain.job import Job, Progressed, TrainStage
 from pretrain.metrics import Metrics
 from pretrain.parameters import Parameters
+from pretrain.speedometer import Speedometer
 from pretrain.stage import train_plan
 from pretrain.start import Start
 
@@ -36,6 +39,7 @@ class Session:
     metrics: Metrics | None
     """On rank 0 only."""
     progress: Progress
+    speedometer: Speedometer
     guard: Guard
     saver: Saver
     done: Progressed
@@ -50,10 +54,11 @@ class Session:
         progress: Progress,
         saver: Saver,
     ) -> Session:
-        """Read what the run needs beside its job: held-out text."""
+        """Read what the run needs beside its job: held-out text. Collective."""
         plan = train_plan(run)
         tokenizer = plan.upstream["tokenizer"]
         corpus = Artifact.open(plan.upstream["corpus"])
+        config = hf_model.read_config(start.graft.base, start.graft.vocab_rows)
         form = DocumentFormat.from_folder(tokenizer / "hf", run.pretrain.end_of_document)
         return cls(
             run=run,
@@ -64,6 +69,9 @@ class Session:
             held_out=load_held_out(run, corpus, form),
             metrics=metrics,
             progress=progress,
+            speedometer=Speedometer(
+                run.pretrain.log, ModelFlops.of(config, start.parameters), run.pretrain.parallel.pipeline
+            ),
             guard=Guard(run.pretrain.guards, start.done.skipped),
             saver=saver,
             done=start.done,

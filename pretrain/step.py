@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from pretrain.engines.base import Engine, Limits
+from pretrain.job import TrainStage
 from pretrain.schedule import lr_by_group
 from pretrain.session import Session
 
@@ -18,16 +20,18 @@ def take_step(session: Session, engine: Engine) -> float:
     settings, done, job = session.run.pretrain, session.done, session.job
     tokens = done.step * job.batch_tokens
     rates = lr_by_group(settings.optim, tokens, job.tokens)
-    batches = job.loader.micro_batches(done.step, engine.data_rank)
     began = time.monotonic()
+    batches = job.loader.micro_batches(done.step, engine.data_rank)
+    waited_s = time.monotonic() - began
     sums = engine.train_step(batches, rates, Limits(settings.guards.max_grad_norm))
+    session.speedometer.add(batches, waited_s, time.monotonic() - began)
     done.step += 1
     done.adam_steps += not sums.skipped
     done.labelled += sums.tokens
     done.skipped += sums.skipped
     loss = sums.nll / max(sums.tokens, 1)
     if session.metrics is not None:
-        line = {
+        line: dict[str, Any] = {
             "kind": "step",
             "step": done.step,
             "tokens": done.step * job.batch_tokens,
@@ -35,18 +39,27 @@ def take_step(session: Session, engine: Engine) -> float:
             "labelled": sums.tokens,
             "grad_norm": sums.grad_norm,
             "lr": rates["matrices"],
+            "lr_embeddings": rates["embeddings"],
+            "lr_new_rows": rates["new_rows"],
             "skipped": sums.skipped,
         }
-        scalars = {
-            "train/loss_nats": loss,
-            "train/grad_norm": sums.grad_norm,
-            "train/lr": rates["matrices"],
-            "train/tokens_per_s": job.batch_tokens / (time.monotonic() - began),
-        }
+        drawn = ("loss_nats", "grad_norm", "lr", "lr_embeddings", "lr_new_rows")
+        scalars = {f"train/{name}": line[name] for name in drawn}
         session.metrics.write(line, scalars)
         _write_order(session)
     session.guard.check(done.step, sums)
     return loss
+
+
+def tell_speed(session: Session, engine: Engine, stage: TrainStage, loss: float) -> None:
+    """Write down how fast the steps since the last time were, and say how far the run is. Collective."""
+    done, job = session.done, session.job
+    speed = session.speedometer.read(engine, stage)
+    if session.metrics is None:
+        return
+    session.metrics.write_speed(speed.to_json(done.step, session.speedometer.hosts), speed.scalars())
+    session.progress.tell(f"{stage.name}  step {done.step}/{job.steps}  loss {loss:.3f}  {speed.told()}")
+    session.speedometer.name_straggler(speed)
 
 
 _ORDER_EVERY = 1000

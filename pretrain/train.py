@@ -1,6 +1,7 @@
 """The train stage: build the parts, run the loop, leave checkpoints and measurements.
 
 metrics.jsonl       one line per step and per evaluation
+speed.jsonl         how fast it was, on which machines; not part of what the manifest vouches for
 step-XXXXXXXX/      checkpoints, see pretrain/checkpoint/directory.py
 """
 
@@ -48,7 +49,7 @@ def train(run: Run) -> Artifact:
     step = start.done.step
     with (
         Metrics(plan.dir, run.run.dir / "tensorboard", step) if ranks.rank() == 0 else nullcontext() as metrics,
-        Progress("train", job.tokens, "tokens", before=step * job.batch_tokens) as progress,
+        Progress("train", job.tokens, "tokens", before=step * job.batch_tokens, line_every_s=60) as progress,
         start.saver(run) as saver,
     ):
         session = Session.begin(run, job, start, metrics, progress, saver)

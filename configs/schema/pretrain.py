@@ -110,6 +110,15 @@ class Evaluate(Section):
     """Held-out documents per source that are measured, the first by id."""
 
 
+class Log(Section):
+    """What is told of a run while it goes on."""
+
+    every_steps: int = operational(10, ge=1)
+    """Optimizer steps between two lines of progress, and between two measurements of speed over all ranks."""
+    straggler: float = operational(0.2, gt=0)
+    """A rank whose own work takes longer than that of the rank in the middle by more than this share is named."""
+
+
 class Guards(Section):
     """When a step is not taken."""
 
@@ -145,6 +154,7 @@ class Pretrain(Section):
     checkpoint: Checkpoint = Checkpoint()
     evaluate: Evaluate = Evaluate()
     guards: Guards = Guards()
+    log: Log = operational(Log())
 
     def seq_len_in(self, stage: Stage) -> int:
         """Tokens of a packed sequence in a stage."""

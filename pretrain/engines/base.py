@@ -130,6 +130,10 @@ class Engine(Protocol):
         """
         ...
 
+    def forward_s(self) -> float:
+        """Seconds that the forward passes of training steps took on this rank since it was last asked."""
+        ...
+
     def eval_sums(self, micro_batches: Sequence[MicroBatch]) -> dict[int, tuple[float, int]]:
         """By source: sum of negative log-likelihood (nats) and labelled tokens, over all ranks; no gradients."""
         ...

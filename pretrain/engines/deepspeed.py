@@ -20,6 +20,7 @@ from pretrain.engines.base import EngineSpec, Group, Limits, StatePart, StateRea
 from pretrain.engines.gradients import clip
 from pretrain.engines.inner_step import InnerStep
 from pretrain.engines.new_rows import NewRows
+from pretrain.engines.stopwatch import Stopwatch
 from pretrain.engines.zero import Zero, whole_count, whole_dims
 from pretrain.micro_batch import NO_LABEL, MicroBatch
 
@@ -32,6 +33,7 @@ class DeepSpeedEngine:
 
     def __init__(self, deepspeed: Any, spec: EngineSpec, device: torch.device) -> None:
         self._device, self._spec = device, spec
+        self._forward = Stopwatch(device)
         stage = int(spec.parallel.zero)
         settings = _settings(stage)
         config = hf_model.config_of(spec)
@@ -76,7 +78,8 @@ class DeepSpeedEngine:
         self._engine.train()
         for at, batch in enumerate(micro_batches):
             self._engine.set_gradient_accumulation_boundary(at == len(micro_batches) - 1)
-            objective, nll_T = hf_model.losses(self._engine, batch, self._device)
+            with self._forward.running():
+                objective, nll_T = hf_model.losses(self._engine, batch, self._device)
             # DeepSpeed averages over ranks; times their number it is a sum again.
             self._engine.backward(objective * (dist.get_world_size() / max(tokens, 1)), scale_wrt_gas=False)
             nll += nll_T.sum()
@@ -111,6 +114,9 @@ class DeepSpeedEngine:
             for shard, gradient in gradients:
                 shard.rows(gradient, None, self._spec.first_new_row).zero_()
         return gradients
+
+    def forward_s(self) -> float:
+        return self._forward.take()
 
     def eval_sums(self, micro_batches: Sequence[MicroBatch]) -> dict[int, tuple[float, int]]:
         totals: dict[int, tuple[float, int]] = {}

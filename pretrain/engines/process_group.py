@@ -73,6 +73,17 @@ def sum_over_ranks(values: list[float], device: torch.device) -> list[float]:
     return [float(value) for value in summed]
 
 
+def rows_of_all(values: list[float]) -> list[list[float]]:
+    """The values of each process, by rank; every process brings equally many."""
+    if not dist.is_initialized():
+        return [values]
+    device = torch.device("cuda", torch.cuda.current_device()) if dist.get_backend() == "nccl" else torch.device("cpu")
+    mine = torch.tensor(values, dtype=torch.float64, device=device)
+    table = [torch.empty_like(mine) for _ in range(dist.get_world_size())]
+    dist.all_gather(table, mine)
+    return [row.tolist() for row in torch.stack(table).cpu()]
+
+
 def sum_by_source(
     totals: dict[int, tuple[float, int]], device: torch.device, *, count_here: bool = True
 ) -> dict[int, tuple[float, int]]:

@@ -12,6 +12,7 @@ from pretrain.engines import adamw, hf_model
 from pretrain.engines.base import EngineSpec, Group, Kind, Limits, StatePart, StateReader, StepSums
 from pretrain.engines.gradients import clip, sum_of_squares
 from pretrain.engines.new_rows import NewRows
+from pretrain.engines.stopwatch import Stopwatch
 from pretrain.micro_batch import MicroBatch
 
 _MOMENTS: tuple[Kind, ...] = ("exp_avg", "exp_avg_sq")
@@ -22,6 +23,7 @@ class SingleEngine:
 
     def __init__(self, spec: EngineSpec) -> None:
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._forward = Stopwatch(self._device)
         config = hf_model.config_of(spec)
         model = hf_model.empty_model(config)
         self._module = hf_model.PackedLoss(model, spec.optim.z_loss).to(self._device)
@@ -49,7 +51,8 @@ class SingleEngine:
         self._module.train()
         self._optimizer.zero_grad(set_to_none=True)
         for batch in micro_batches:
-            objective, nll_T = hf_model.losses(self._module, batch, self._device)
+            with self._forward.running():
+                objective, nll_T = hf_model.losses(self._module, batch, self._device)
             (objective / max(tokens, 1)).backward()
             nll += nll_T.sum()
         for parameter, first_new_row in self._frozen_rows:
@@ -64,6 +67,9 @@ class SingleEngine:
         with self._new_rows.scaled(lr_by_group["new_rows"], lr_by_group["embeddings"]):
             self._optimizer.step()
         return StepSums(float(nll), tokens, norm, skipped=False)
+
+    def forward_s(self) -> float:
+        return self._forward.take()
 
     def eval_sums(self, micro_batches: Sequence[MicroBatch]) -> dict[int, tuple[float, int]]:
         totals: dict[int, tuple[float, int]] = {}

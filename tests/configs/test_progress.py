@@ -56,6 +56,32 @@ def test_a_line_comes_every_fifteen_seconds_with_the_expected_end(
         assert lines(caplog) == shown
 
 
+def test_a_line_can_be_asked_for_and_puts_off_the_next(clock: list[float], caplog: pytest.LogCaptureFixture) -> None:
+    with Progress("train", 400, "steps", line_every_s=60) as progress:
+        clock[0] += 59
+        progress.advance(100, "loss 2.5")
+        progress.tell("loss 2.5  norm 1.0")
+        clock[0] += 59
+        progress.advance(100, "loss 2.4")
+        assert lines(caplog) == [
+            "train                   100/400 steps  1.7 steps/s  ends in 3 min  loss 2.5  norm 1.0"
+        ]
+        clock[0] += 1
+        progress.advance(0)
+    assert lines(caplog)[1] == "train                   200/400 steps  1.7 steps/s  ends in 2 min  loss 2.4"
+
+
+def test_of_several_processes_the_first_tells(
+    clock: list[float], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANK", "1")
+    with Progress("train", 400, "steps") as progress:
+        clock[0] += 99
+        progress.advance(100)
+        progress.tell()
+    assert lines(caplog) == []
+
+
 def test_small_amounts_show_a_tenth_of_a_megabyte(clock: list[float], caplog: pytest.LogCaptureFixture) -> None:
     with Progress("pack", 99_000_000, "MB") as progress:
         clock[0] += 1

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pretrain.metrics import Metrics
-from pretrain.metrics_file import METRICS, read_metrics
+from pretrain.metrics_file import METRICS, SPEED, read_metrics
 
 
 def step(number: int) -> dict[str, object]:
@@ -52,3 +52,28 @@ def test_a_kill_while_it_begins_loses_no_line(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(KeyboardInterrupt):
         Metrics(tmp_path, tmp_path / "boards", 1)
     assert (tmp_path / METRICS).read_bytes() == whole
+
+
+def test_times_are_in_a_file_of_their_own_that_goes_back_likewise(tmp_path: Path) -> None:
+    for first, last in ((1, 5), (4, 4)):
+        with Metrics(tmp_path, tmp_path / "boards", first - 1) as metrics:
+            for number in range(first, last + 1):
+                metrics.write_speed({"kind": "speed", "step": number, "attempt": first}, {"train/step_s": 0.5})
+    assert [(line["step"], line["attempt"]) for line in read_metrics(tmp_path, SPEED)] == [
+        (1, 1),
+        (2, 1),
+        (3, 1),
+        (4, 4),
+    ]
+    assert read_metrics(tmp_path) == []
+
+
+def test_what_led_to_a_checkpoint_is_in_the_curves_although_the_run_is_killed_then(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    with Metrics(tmp_path, tmp_path / "boards", 0) as metrics:
+        metrics.write(step(1), {"train/loss_nats": 4.0})
+        metrics.sync()
+        board = EventAccumulator(str(tmp_path / "boards"))
+        board.Reload()
+        assert [event.step for event in board.Scalars("train/loss_nats")] == [1]

@@ -19,7 +19,7 @@ from configs.schema.run import Run
 from pretrain.checkpoint.boxes import Box
 from pretrain.checkpoint.hf_reader import HfFolderReader
 from pretrain.checkpoint.reader import CheckpointReader
-from pretrain.metrics_file import read_metrics
+from pretrain.metrics_file import SPEED, read_metrics
 from pretrain.stage import checkpoints_dir, train_plan
 from pretrain.train import train
 from tests.tiny import tiny_run
@@ -253,3 +253,23 @@ def test_adding_up_labels_of_all_steps_gives_the_tokens_trained(trained: Run) ->
     assert (
         np.sum([line["labelled"] for line in steps]) == Artifact.open(checkpoints_dir(trained)).counts["tokens_trained"]
     )
+
+
+def test_every_so_many_steps_and_at_the_end_the_speed_is_measured_and_told(
+    packed: MakeRun, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = packed("pretrain.log.every_steps=5")
+    with caplog.at_level("INFO", "tsugiki.progress"):
+        train(run)
+    speeds = read_metrics(checkpoints_dir(run), SPEED)
+    assert [(line["step"], line["steps"], line["tokens"]) for line in speeds] == [
+        (5, 5, 1280),
+        (10, 5, 1280),
+        (12, 2, 512),
+    ]
+    assert all(0 < line["data_wait"] < 1 and line["tokens_per_s"] > 0 and line["memory_gib"] > 0 for line in speeds)
+    told = [record.getMessage() for record in caplog.records if "data wait" in record.getMessage()]
+    assert [line.split("  ")[-4] for line in told] == ["step 5/12", "step 10/12", "step 12/12"]
+    assert "ends in" in told[0]
+    steps = [line for line in read_metrics(checkpoints_dir(run)) if line["kind"] == "step"]
+    assert all(line["lr_new_rows"] == 3 * line["lr"] == 3 * line["lr_embeddings"] for line in steps)

@@ -7,6 +7,7 @@ decided here, the same as in the single engine. Everything is fp32.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -30,6 +31,7 @@ from pretrain.engines.megatron.layout import Layout, plan
 from pretrain.engines.megatron.packed_attention import documents
 from pretrain.engines.megatron.places import CorePlaces
 from pretrain.engines.new_rows import NewRows
+from pretrain.engines.stopwatch import Stopwatch
 from pretrain.micro_batch import MicroBatch
 from pretrain.models.family import family
 from pretrain.models.rows import check_complete
@@ -44,6 +46,7 @@ class MegatronEngine:
 
     def __init__(self, spec: EngineSpec, layout: Layout, config: PretrainedConfig, device: torch.device) -> None:
         self._spec, self._layout, self._device = spec, layout, device
+        self._forward_time = Stopwatch(device)
         with device_scope():
             core.join_groups(layout)
             self._tp_rank = parallel_state.get_tensor_model_parallel_rank()
@@ -133,12 +136,13 @@ class MegatronEngine:
     def _forward(self, tokens: int, shares: Iterator[context.Share], model: Any) -> tuple[torch.Tensor, Any]:
         share = next(shares)
         batch = share.batch
-        out: torch.Tensor = model(
-            input_ids=batch.tokens_T[None],
-            position_ids=batch.positions_T[None],
-            attention_mask=None,
-            packed_seq_params=core.packed(documents(share, self._rotary)),
-        )
+        with self._forward_time.running() if model.training else nullcontext():
+            out: torch.Tensor = model(
+                input_ids=batch.tokens_T[None],
+                position_ids=batch.positions_T[None],
+                attention_mask=None,
+                packed_seq_params=core.packed(documents(share, self._rotary)),
+            )
 
         def loss(logits_1TV: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, tuple[torch.Tensor, MicroBatch]]:
             nll_T = core.token_losses(logits_1TV[0], batch.labels_T, self._layout)
@@ -156,6 +160,9 @@ class MegatronEngine:
                     shard.rows(flat, None, self._first_new_row(shard)).zero_()
                 gradients.append((shard, flat))
         return gradients
+
+    def forward_s(self) -> float:
+        return self._forward_time.take()
 
     def eval_sums(self, micro_batches: Sequence[MicroBatch]) -> dict[int, tuple[float, int]]:
         totals: dict[int, tuple[float, int]] = {}
