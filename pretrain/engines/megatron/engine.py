@@ -1,7 +1,8 @@
 """megatron-core: tensor, pipeline, context and data parallelism.
 
 megatron-core builds the model, moves activations and gradients, and shards the optimizer; what a step means is
-decided here, the same as in the single engine. Everything is fp32.
+decided here, the same as in the single engine. With bf16, matrices multiply in bfloat16 and activations and their
+gradients travel in it; weights' gradients are summed, and masters and moments kept, in fp32 all the same.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class MegatronEngine:
             core.join_groups(layout)
             self._tp_rank = parallel_state.get_tensor_model_parallel_rank()
             model = core.build(config, layout, spec)
-            parameters = core.core_names(model, layout)
+            self._parameters = parameters = core.core_names(model, layout)
             self._places = _checked_places(config, layout, self._tp_rank, parameters)
             adamw.freeze(parameters, _EMBEDDINGS, spec.train)
             self._adamw = adamw.build(parameters, _EMBEDDINGS, spec.optim)
@@ -177,7 +178,9 @@ class MegatronEngine:
         return shards.local_state(self._shards, self._adamw, self._places)
 
     def load_state(self, reader: StateReader, step: int) -> None:
-        shards.load_state(self._shards, self._adamw, self._places, reader, step)
+        held = [*self._shards, *distributed.rounded(self._parameters)]
+        shards.load_state(held, self._adamw, self._places, reader, step)
+        distributed.to_model(self._shards, self._parameters)
         with device_scope():
             self._model.start_param_sync(force_sync=True)
 

@@ -46,6 +46,8 @@ def join_groups(layout: Layout) -> None:
     tensor_parallel.model_parallel_cuda_manual_seed(0)
 
 
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
 _RECOMPUTE_LAYERS: Mapping[str, Any] = {
     "recompute_granularity": "full",
     "recompute_method": "uniform",
@@ -63,8 +65,9 @@ def core_config(config: PretrainedConfig, layout: Layout, spec: EngineSpec) -> A
         context_parallel_size=layout.context,
         sequence_parallel=layout.sequence,
         **(_RECOMPUTE_LAYERS if spec.recompute == "layers" else {}),
-        pipeline_dtype=torch.float32,
-        params_dtype=torch.float32,
+        bf16=spec.precision == "bf16",
+        pipeline_dtype=_DTYPES[spec.precision],
+        params_dtype=_DTYPES[spec.precision],
         perform_initialization=False,  # the weights come through load_state
         # Gradients are sums then, nowhere divided by micro-batches or ranks; the loss is divided beforehand.
         calculate_per_token_loss=True,
@@ -96,7 +99,7 @@ def build(config: PretrainedConfig, layout: Layout, spec: EngineSpec) -> Any:
 
 
 def wrap(model: Any) -> Any:
-    """The model with gradients in buffers that the distributed optimizer cuts up."""
+    """The model with gradients in fp32 buffers that the distributed optimizer cuts up; they are summed there."""
     return DistributedDataParallel(
         model.config,
         DistributedDataParallelConfig(grad_reduce_in_fp32=True, use_distributed_optimizer=True),

@@ -1,8 +1,13 @@
-"""torch's AdamW inside megatron-core's distributed optimizer, and what of each parameter it leaves on this rank."""
+"""torch's AdamW inside megatron-core's distributed optimizer, and what of each parameter it leaves on this rank.
+
+AdamW changes fp32 masters, cut over the data and context ranks. With bf16 they are tensors of their own, from which
+the model's weights are rounded after each step; with fp32 they are stretches of the model's weights themselves.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -23,7 +28,13 @@ def distribute(adamw: torch.optim.AdamW, model: Any) -> Any:
     with torch.no_grad():  # stretches are views of parameters, and AdamW wants leaves
         return DistributedOptimizer(
             adamw,
-            OptimizerConfig(optimizer="adam", lr=0.0, use_distributed_optimizer=True),
+            OptimizerConfig(
+                optimizer="adam",
+                lr=0.0,
+                bf16=model.config.bf16,
+                params_dtype=model.config.params_dtype,
+                use_distributed_optimizer=True,
+            ),
             grad_scaler=None,
             init_state_fn=None,
             model_chunks=[model],
@@ -38,37 +49,76 @@ def distribute(adamw: torch.optim.AdamW, model: Any) -> Any:
 def shards(
     optimizer: Any, names: Mapping[str, torch.nn.Parameter], layout: Layout, copies: Collection[str]
 ) -> Iterator[Shard]:
-    """The stretches of this rank's parameters that the optimizer holds here, and all of what is frozen.
+    """The fp32 stretches of this rank's parameters that the optimizer holds here, and those of what is frozen.
 
     Args:
         copies: names of parameters that other tensor ranks or stages answer for.
     """
-    held = {
-        parameter: shard
-        for parameters, shards in zip(optimizer.model_fp32_groups, optimizer.shard_fp32_groups, strict=True)
-        for parameter, shard in zip(parameters, shards, strict=True)
-    }
+    held = _held(optimizer)
     for name, parameter in names.items():
-        start, count, holder = 0, parameter.numel(), held.get(parameter)
-        if holder is not None:
+        if parameter in held:
             start, count = _stretch(optimizer, parameter)
-            owned = (start, start + count)
-        elif parameter.requires_grad:
-            continue  # another data or context rank holds it
-        else:
-            owned = even_share(
-                count, parallel_state.get_data_parallel_rank(with_context_parallel=True), layout.optimizer_shares
+            yield Shard(
+                name=name,
+                shape=tuple(parameter.shape),
+                start=start,
+                count=count,
+                holder=held[parameter],
+                offset=0,
+                owned=(0, 0) if name in copies else (start, start + count),
+                trained=True,
             )
-        yield Shard(
-            name=name,
-            shape=tuple(parameter.shape),
-            start=start,
-            count=count,
-            holder=parameter if holder is None else holder,
-            offset=0,
-            owned=(0, 0) if name in copies else owned,
-            trained=holder is not None,
-        )
+        elif not parameter.requires_grad:
+            yield _frozen(name, parameter, layout, answers=name not in copies)
+        # What is left is held by another data or context rank.
+
+
+def _held(optimizer: Any) -> dict[torch.nn.Parameter, torch.Tensor]:
+    """The master of each parameter of which this rank has a stretch."""
+    of_fp32 = zip(optimizer.model_fp32_groups, optimizer.shard_fp32_groups, strict=True)
+    of_bf16 = zip(optimizer.model_float16_groups, optimizer.shard_fp32_from_float16_groups, strict=True)
+    return {
+        parameter: master
+        for pairs in (of_fp32, of_bf16)
+        for parameters, masters in pairs
+        for parameter, master in zip(parameters, masters, strict=True)
+    }
+
+
+def _frozen(name: str, parameter: torch.nn.Parameter, layout: Layout, *, answers: bool) -> Shard:
+    """All ranks compute with the whole; in fp32 each keeps the share that it answers for, or the whole itself."""
+    count = parameter.numel()
+    rank = parallel_state.get_data_parallel_rank(with_context_parallel=True)
+    owned = even_share(count, rank, layout.optimizer_shares) if answers else (0, 0)
+    start, end, holder = 0, count, parameter.detach()
+    if parameter.dtype != torch.float32:
+        (start, end), holder = owned, holder.new_empty(owned[1] - owned[0], dtype=torch.float32)
+    return Shard(
+        name=name,
+        shape=tuple(parameter.shape),
+        start=start,
+        count=end - start,
+        holder=holder,
+        offset=0,
+        owned=owned,
+        trained=False,
+    )
+
+
+def rounded(names: Mapping[str, torch.nn.Parameter]) -> Iterator[Shard]:
+    """The frozen weights that the model computes with, where the fp32 ones are others: to be read, never written."""
+    for name, parameter in names.items():
+        if not parameter.requires_grad and parameter.dtype != torch.float32:
+            whole = parameter.numel()
+            yield Shard(name, tuple(parameter.shape), 0, whole, parameter, 0, owned=(0, 0), trained=False)
+
+
+@torch.no_grad()
+def to_model(masters: Iterable[Shard], names: Mapping[str, torch.nn.Parameter]) -> None:
+    """Round this rank's masters into the weights of the model; other ranks' are still to be gathered."""
+    for shard in masters:
+        if shard.trained and names[shard.name].dtype != torch.float32:
+            replace(shard, offset=shard.start).of(names[shard.name]).copy_(shard.of(shard.holder))
 
 
 def _stretch(optimizer: Any, parameter: torch.nn.Parameter) -> tuple[int, int]:

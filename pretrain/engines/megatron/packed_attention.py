@@ -82,12 +82,13 @@ class PackedCoreAttention(nn.Module):
 
 
 def rotate(heads_TnK: torch.Tensor, by: Documents) -> torch.Tensor:
-    """Rotate the halves of each head by the angles of its position.
+    """Rotate the halves of each head by the angles of its position, in float32.
 
     Source: `apply_rotary_pos_emb` of transformers' modeling_llama.
     """
     first, second = heads_TnK.chunk(2, dim=-1)
-    return heads_TnK * by.cos_TK[:, None] + torch.cat((-second, first), dim=-1) * by.sin_TK[:, None]
+    rotated = heads_TnK * by.cos_TK[:, None] + torch.cat((-second, first), dim=-1) * by.sin_TK[:, None]
+    return rotated.to(heads_TnK.dtype)
 
 
 class RmsNorm(nn.Module):

@@ -147,6 +147,9 @@ class Jobs:
         if key not in self._done:
             same = [name for name, (other, count, _) in LAYOUTS.items() if (other, count) == key]
             cases = [case for layout in same or ["single"] for case in self._cases(layout)]
+            if framework == "megatron":
+                cases += [case for layout in same for case in self._bf16_cases(layout)]
+                cases += [self._move(source, target) for source, target in MOVES if {source, target} <= set(same)]
             try:
                 self._done[key] = self.lab.run(cases, processes=processes, timeout_s=60 + 5 * len(cases))
             except AssertionError as failure:
@@ -185,6 +188,37 @@ class Jobs:
             case("not a number", ("load_base", {"broken": True}), steps(0, 1), save("broken", 1)),
         ]
 
+    def _bf16_cases(self, layout: str) -> list[dict[str, Any]]:
+        def case(name: str, *do: Any, **more: Any) -> dict[str, Any]:
+            framework, _, parallel = LAYOUTS[layout]
+            more = {"precision": "bf16", **MORE.get(layout, {}), **more}
+            return self.lab.case(f"{layout}: {name}", framework, *do, parallel=parallel, **more)
+
+        def save(name: str, step: int) -> Any:
+            return ("save", {"root": self.checkpoints(layout, name), "step": step})
+
+        resume = ("load", {"root": self.checkpoints(layout, "bf16"), "step": 2})
+        return [
+            case("bf16", LOAD, steps(0, 2), save("bf16", 2), steps(2, 4), evaluate("held_out")),
+            case("bf16 resumed", resume, save("bf16 resumed", 2), steps(2, 4), evaluate("held_out")),
+            case("bf16 slow", LOAD, steps(0, 1, dict.fromkeys(LR, 1e-7)), save("bf16 slow", 1)),
+            case("bf16 new rows", LOAD, steps(0, 1), save("bf16 new rows", 1), train="new_rows", tied=False),
+        ]
+
+    def _move(self, source: str, target: str) -> dict[str, Any]:
+        """Take the bf16 checkpoint of one layout to another, and write what it is there."""
+        framework, _, parallel = LAYOUTS[target]
+        load = ("load", {"root": self.checkpoints(source, "bf16"), "step": 2})
+        save = ("save", {"root": self.checkpoints(target, f"from {source}"), "step": 2})
+        return self.lab.case(f"{target}: from {source}", framework, load, save, parallel=parallel, precision="bf16")
+
+
+MOVES = [
+    *(("data 2", "tensor 2"), ("tensor 2", "data 2"), ("tensor 2", "pipeline 2"), ("pipeline 2", "context 2")),
+    *(("context 2", "tensor 2 sequence"), ("tensor 2 x pipeline 2", "context 2 x data 2")),
+    *(("context 2 x data 2", "tensor 2 x data 2"),),
+]
+"""From and to which layouts checkpoints are taken."""
 
 LOAD: Any = ("load_base", {})
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from pretrain.checkpoint.directory import step_dir
 from pretrain.checkpoint.hf_reader import HfFolderReader
 from pretrain.checkpoint.reader import CheckpointReader
 from pretrain.engines.base import Kind
+from tests.pretrain.engines.conftest import MOVES
 
 if TYPE_CHECKING:
     from tests.pretrain.engines.conftest import Jobs
@@ -25,22 +25,25 @@ if TYPE_CHECKING:
 LOSS, NORM, STATE = 2e-6, 2e-5, 2e-5
 """Relative differences allowed in fp32. A wrong weight decay shows as 3e-5 in the losses and 2e-4 in the state."""
 
-LAYOUTS = [
-    *("zero 0", "zero 1", "zero 2", "zero 3", "tensor 2", "pipeline 2", "data 2"),
-    *("context 2", "tensor 2 sequence", "recompute"),
-    *(
-        pytest.param(name, marks=pytest.mark.slow)
-        for name in (
-            *("zero 1 of 3", "zero 3 of 3", "tensor 2 x pipeline 2"),
-            *("pipeline 2 x data 2", "tensor 2 x data 2", "pipeline 4"),
-            *("context 4", "context 2 x data 2", "context 2 x tensor 2", "context 2 x pipeline 2"),
-            *("tensor 2 sequence x pipeline 2", "tensor 2 sequence x context 2 recompute"),
-        )
-    ),
-]
+BF16_LOSS, BF16_NORM = 1e-3, 2e-2
+"""Relative differences allowed between bf16 and fp32; bfloat16 has 8 bits, and a weight's is 2⁻⁹ off."""
+
+
+def slow(*layouts: str) -> list[Any]:
+    return [pytest.param(layout, marks=pytest.mark.slow) for layout in layouts]
+
+
 ZERO = ["zero 0", "zero 1", "zero 2", "zero 3"]
+CORE = [
+    *("tensor 2", "pipeline 2", "data 2", "context 2", "tensor 2 sequence", "recompute"),
+    *slow("tensor 2 x pipeline 2", "pipeline 2 x data 2", "tensor 2 x data 2", "pipeline 4"),
+    *slow("context 4", "context 2 x data 2", "context 2 x tensor 2", "context 2 x pipeline 2"),
+    *slow("tensor 2 sequence x pipeline 2", "tensor 2 sequence x context 2 recompute"),
+]
+LAYOUTS = [*ZERO, *slow("zero 1 of 3", "zero 3 of 3"), *CORE]
 MOMENTS: tuple[Kind, ...] = ("exp_avg", "exp_avg_sq")
 every_layout = pytest.mark.parametrize("layout", LAYOUTS)
+every_core_layout = pytest.mark.parametrize("layout", CORE)
 
 
 def assert_same_steps(seen: list[Any], expected: list[Any]) -> None:
@@ -57,6 +60,15 @@ def assert_same_sums(seen: list[Any], expected: list[Any]) -> None:
     assert [(source, tokens) for source, _, tokens in seen] == [(source, tokens) for source, _, tokens in expected]
     for (_, nll, _), (_, right, _) in zip(seen, expected, strict=True):
         assert nll == pytest.approx(right, rel=LOSS)
+
+
+def assert_bitwise_equal(
+    seen: dict[tuple[str, Kind], torch.Tensor], expected: dict[tuple[str, Kind], torch.Tensor]
+) -> None:
+    assert seen.keys() == expected.keys()
+    assert {kind for _, kind in expected} == {"master", *MOMENTS}
+    for key, right in expected.items():
+        assert torch.equal(seen[key], right), key
 
 
 def state(jobs: Jobs, layout: str, case: str, step: int) -> dict[tuple[str, Kind], torch.Tensor]:
@@ -188,27 +200,60 @@ def test_layers_that_are_computed_again_change_no_bit(jobs: Jobs) -> None:
         assert jobs.seen("recompute", case) == jobs.seen("pipeline 2", case)
 
 
-OTHER_MEGATRON = os.environ.get("TSUGIKI_OTHER_MEGATRON", "")
+@every_core_layout
+def test_bf16_has_about_the_losses_of_fp32_and_not_the_same(jobs: Jobs, layout: str) -> None:
+    _, first, _, second, held_out = jobs.seen(layout, "bf16")
+    _, right_held_out, right_steps, _, _ = jobs.seen("single", "whole")
+    for (nll, tokens, norm, _), (right, right_tokens, right_norm, _) in zip(
+        [*first, *second], right_steps[:4], strict=True
+    ):
+        assert tokens == right_tokens
+        assert nll == pytest.approx(right, rel=BF16_LOSS)
+        assert norm == pytest.approx(right_norm, rel=BF16_NORM)
+    assert first[0][0] != pytest.approx(right_steps[0][0], rel=LOSS)
+    assert [tokens for *_, tokens in held_out] == [tokens for *_, tokens in right_held_out]
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(
-    not OTHER_MEGATRON,
-    reason="TSUGIKI_OTHER_MEGATRON is not set to a PYTHONPATH with another megatron-core, e.g. unpacked wheels of "
-    "megatron-core 0.19.2 and triton",
+@every_core_layout
+def test_bf16_resumes_bit_identically_from_fp32_masters(jobs: Jobs, layout: str) -> None:
+    assert jobs.seen(layout, "bf16 resumed")[2:] == jobs.seen(layout, "bf16")[3:]
+    assert_bitwise_equal(state(jobs, layout, "bf16 resumed", 2), state(jobs, layout, "bf16", 2))
+
+
+@every_core_layout
+def test_bf16_masters_move_by_less_than_bf16_can_tell(jobs: Jobs, layout: str) -> None:
+    jobs.seen(layout, "bf16 slow")
+    base = HfFolderReader(jobs.lab.root / "tied")
+    moved = changed = count = 0
+    for (name, kind), tensor in state(jobs, layout, "bf16 slow", 1).items():
+        if kind == "master":
+            old = base.read(name, Box.whole(base.shape(name)), "master")
+            new = tensor[: len(old)]
+            torch.testing.assert_close(new, old, rtol=0, atol=2e-7)
+            moved += int((new != old).sum())
+            changed += int((new.bfloat16() != old.bfloat16()).sum())
+            count += old.numel()
+    assert moved > 0.9 * count
+    assert changed < 0.01 * count
+
+
+@every_core_layout
+def test_frozen_masters_keep_the_digits_that_bf16_has_not(jobs: Jobs, layout: str) -> None:
+    jobs.seen(layout, "bf16 new rows")
+    base = HfFolderReader(jobs.lab.root / "untied")
+    for (name, kind), tensor in state(jobs, layout, "bf16 new rows", 1).items():
+        old = base.shape(name)
+        if kind == "master":
+            assert torch.equal(tensor[: old[0]], base.read(name, Box.whole(old), kind)), name
+        else:
+            assert not tensor[: old[0]].any()
+            assert tensor[old[0] :].any()
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [pytest.param(*move, marks=pytest.mark.slow if "x" in move[1].split() else ()) for move in MOVES],
 )
-def test_another_version_of_megatron_core_computes_the_same(jobs: Jobs) -> None:
-    lab = jobs.lab
-    train = ("steps", {"first": 0, "last": 10, "lr": lab.lr, "limits": {"grad_norm": 1e9}})
-    cases = [
-        lab.case(
-            name, "megatron", ("version", {"module": "megatron.core"}), ("load_base", {}), train, parallel=parallel
-        )
-        for name, parallel in (("tensor", {"tensor": 2}), ("pipeline", {"pipeline": 2}), ("data", {}))
-    ]
-    seen = lab.run(cases, processes=2, python_path=OTHER_MEGATRON)
-    _, _, first, _, second = jobs.seen("single", "whole")
-    for name in ("tensor", "pipeline", "data"):
-        for version, _, steps in seen[name]:
-            assert version.startswith("0.19.")
-            assert_same_steps(steps, [*first, *second])
+def test_a_checkpoint_is_bitwise_the_same_after_another_layout_took_it(jobs: Jobs, source: str, target: str) -> None:
+    jobs.seen(target, f"from {source}")
+    assert_bitwise_equal(state(jobs, target, f"from {source}", 2), state(jobs, source, "bf16", 2))
