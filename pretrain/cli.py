@@ -1,4 +1,4 @@
-"""`tsugiki pretrain pack|train|evaluate|export`."""
+"""`tsugiki pretrain pack|train|evaluate|export|trace`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,13 @@ def verbs(parser: argparse.ArgumentParser) -> None:
     add_run_file(evaluate)
     evaluate.add_argument("--json", action="store_true", help="print for machines")
     evaluate.set_defaults(do=_evaluate)
+    trace = commands.add_parser(
+        "trace", help="tell in which steps documents were trained, for a request to delete them"
+    )
+    add_run_file(trace)
+    trace.add_argument("ids", nargs="+", metavar="ID", help="id of a document, as in the corpus")
+    trace.add_argument("--json", action="store_true", help="print for machines")
+    trace.set_defaults(do=_trace)
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
@@ -33,3 +40,17 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     for line in lines:
         told = "  ".join(f"{name} {one['bits_per_character']:.3f}" for name, one in line["sources"].items())
         say(f"step {line['step']:>7}  {line['model']:<8} {told}")
+
+
+def _trace(arguments: argparse.Namespace) -> None:
+    import json
+
+    run = load_run(arguments)
+    from pretrain.trace import lines, trace
+
+    traced = trace(run, arguments.ids)
+    if arguments.json:
+        say(json.dumps([one.to_json() for one in traced], ensure_ascii=False, indent=1))
+        return
+    for line in lines(traced):
+        say(line)

@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from configs.artifact import Artifact
 from configs.errors import UserError
 from configs.schema.pretrain import Pretrain, Trained
 from configs.schema.run import Run
-from pretrain.loader import Batching, Loader
-from pretrain.packed_source import described, open_packings
+from pretrain.batching import Batching, batchings
+from pretrain.loader import Loader
+from pretrain.order import Order
 from pretrain.sample_plan import SamplePlan
-from pretrain.stage import mixed_sources, planned_stages, train_plan
 
 
 @dataclass(frozen=True)
@@ -88,40 +87,18 @@ class Job:
         """
         stages = _stages(run.pretrain)
         refuse_uneven_shares(run.pretrain, stages, world_size)
-        tokens, packed = _open(run)
-        names = mixed_sources(run)
-        try:
-            packings = {name: described(tokens, packed, name) for name in names}
-            plan = SamplePlan(run.run.seed, planned_stages(run), packings)
-        except ValueError as error:
-            raise UserError(f"pretrain.stages: {error}") from None
-        sources = {name: open_packings(tokens, packed, name) for name in names}
-        loader = Loader(plan, sources, [stage.batching for stage in stages], int(tokens.counts["end"]))
-        return cls(plan, loader, stages, run.pretrain.batch_tokens)
-
-
-def _open(run: Run) -> tuple[Artifact, Artifact]:
-    """The tokens and their packed index, each made of what stands before it now."""
-    upstream = train_plan(run).upstream
-    tokenizer, tokens, packed = (Artifact.open(upstream[name]) for name in ("tokenizer", "tokens", "packed"))
-    for made, name, source in ((tokens, "tokenizer", tokenizer), (packed, "tokens", tokens)):
-        if made.manifest["inputs"][name]["manifest_sha256"] != source.digest:
-            raise UserError(
-                f"{made.dir}: was made of another {name} than {source.dir} holds now; "
-                f"remove {made.dir} and run the stage 'pack' again"
-            )
-    return tokens, packed
+        order = Order.open(run)
+        loader = Loader(order.plan, order.sources, order.batchings, order.end)
+        return cls(order.plan, loader, stages, run.pretrain.batch_tokens)
 
 
 def _stages(settings: Pretrain) -> tuple[TrainStage, ...]:
-    stages, step, sample = [], 0, 0
+    stages = []
     rope_base: float | None = None
-    for name, stage in settings.stages.items():
-        steps, sequences = settings.steps_in(stage), settings.sequences_in(stage)
-        batching = Batching(step, sample, sequences, settings.micro_batch_in(stage), settings.seq_len_in(stage))
+    for (name, stage), batching in zip(settings.stages.items(), batchings(settings), strict=True):
         rope_base = stage.rope_base or rope_base
-        stages.append(TrainStage(name, step, step + steps, stage.train, batching, rope_base))
-        step, sample = step + steps, sample + steps * sequences
+        first = batching.first_step
+        stages.append(TrainStage(name, first, first + settings.steps_in(stage), stage.train, batching, rope_base))
     return tuple(stages)
 
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from pretrain.batching import Batching
 from pretrain.micro_batch import NO_LABEL, MicroBatch
 from pretrain.packed_source import PackedSequences, Stretch
 from pretrain.sample_plan import SamplePlan
@@ -52,19 +52,6 @@ def to_micro_batch(rows: Sequence[Row], seq_len: int, padding: int) -> MicroBatc
         torch.tensor(bounds, dtype=torch.int32),
         torch.from_numpy(source_T),
     )
-
-
-@dataclass(frozen=True)
-class Batching:
-    """How the samples of a stage become optimizer steps."""
-
-    first_step: int
-    first_sample: int
-    sequences: int
-    """Of an optimizer step, over all ranks."""
-    micro_batch: int
-    """Sequences of a forward pass."""
-    seq_len: int
 
 
 class Loader:

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from configs.artifact import Claim
+from pretrain.batching import Batching
 from pretrain.course import Packing
 from pretrain.indexed_tokens import write_documents
-from pretrain.loader import Batching, Loader, to_micro_batch
+from pretrain.loader import Loader, to_micro_batch
 from pretrain.micro_batch import NO_LABEL, MicroBatch
 from pretrain.pack_task import WholeArgument, pack_whole
 from pretrain.packed_source import PackedSequences, PackedShard, Stretch

@@ -94,6 +94,20 @@ def test_taken_counts_what_at_gives(weights: dict[str, float], samples: int) -> 
     assert {name: count for name, count in order.taken(samples).items() if count} == dict(counted)
 
 
+@given(st.integers(0, 2**32), st.lists(st.integers(1, 900), min_size=1, max_size=3), st.integers(1, 60))
+@settings(max_examples=30, deadline=None)
+def test_places_are_at_the_other_way_round(seed: int, samples: list[int], sequences: int) -> None:
+    sources = {"ja": packed(sequences, "a"), "en": packed(13, "b")}
+    mixtures = [{"ja": 0.7, "en": 0.3}, {"en": 1.0}, {"ja": 0.1, "en": 0.9}]
+    order = SamplePlan(seed, [PlannedStage(n, weights) for n, weights in zip(samples, mixtures, strict=False)], sources)
+    where: dict[tuple[str, int], list[int]] = {}
+    for i in range(len(order)):
+        where.setdefault((order.at(i).source, order.at(i).sequence), []).append(i)
+    for source, packings in sources.items():
+        for sequence in range(packings["4096"].sequences):
+            assert list(order.places(source, "4096", sequence)) == where.get((source, sequence), [])
+
+
 def test_the_mixture_does_not_depend_on_the_scale_of_the_weights() -> None:
     scaled = PlannedStage(1000, {"ja": 8, "en": 2})
     assert plan(FIRST).digest(0, 1000) == plan(scaled).digest(0, 1000)

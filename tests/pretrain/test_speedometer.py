@@ -9,9 +9,9 @@ import torch
 
 from configs.schema.pretrain import Log, Trained
 from pretrain import hardware
+from pretrain.batching import Batching
 from pretrain.flops import ModelFlops
 from pretrain.job import TrainStage
-from pretrain.loader import Batching
 from pretrain.micro_batch import MicroBatch
 from pretrain.speedometer import Speedometer
 
