@@ -22,6 +22,9 @@ from pretrain.micro_batch import NO_LABEL, MicroBatch
 from pretrain.models import limits
 from pretrain.models.family import SUPPORTED, family, supported
 
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+"""What a model computes in, by the run file's word for it."""
+
 
 def read_config(
     hf_dir: Path, vocab_rows: int | None = None, *, rope_base: float | None = None, seq_len: int | None = None
@@ -64,13 +67,17 @@ def config_of(spec: EngineSpec) -> PretrainedConfig:
     return read_config(spec.hf_dir, spec.vocab_rows, rope_base=spec.rope_base, seq_len=spec.seq_len)
 
 
-def empty_model(config: PretrainedConfig) -> PreTrainedModel:
-    """The model in float32 with packed attention and weights that are not yet anything."""
+def empty_model(config: PretrainedConfig, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
+    """The model with packed attention and weights that are not yet anything.
+
+    Args:
+        dtype: of the parameters; buffers, as the rotary embedding's frequencies, are float32 in any case.
+    """
     from transformers.initialization import no_init_weights
 
     with no_init_weights():
         model: PreTrainedModel = AutoModelForCausalLM.from_config(
-            config, attn_implementation=attention.register(), dtype=torch.float32
+            config, attn_implementation=attention.register(), dtype=dtype
         )
     model.config.use_cache = False
     model.tie_weights()

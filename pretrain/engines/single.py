@@ -11,6 +11,7 @@ from pretrain.checkpoint.boxes import Box
 from pretrain.engines import adamw, hf_model
 from pretrain.engines.base import EngineSpec, Group, Kind, Limits, StatePart, StateReader, StepSums
 from pretrain.engines.gradients import clip, sum_of_squares
+from pretrain.engines.masters import Masters
 from pretrain.engines.new_rows import NewRows
 from pretrain.engines.stopwatch import Stopwatch
 from pretrain.micro_batch import MicroBatch
@@ -24,15 +25,17 @@ class SingleEngine:
     def __init__(self, spec: EngineSpec) -> None:
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._forward = Stopwatch(self._device)
-        config = hf_model.config_of(spec)
-        model = hf_model.empty_model(config)
+        model = hf_model.empty_model(hf_model.config_of(spec), hf_model.DTYPES[spec.precision])
         self._module = hf_model.PackedLoss(model, spec.optim.z_loss).to(self._device)
         self._parameters = hf_model.named_parameters(model)
         embeddings = hf_model.embedding_names(model)
+        adamw.freeze(self._parameters, embeddings, spec.train)
+        self._masters = Masters(self._parameters) if spec.precision == "bf16" else None
+        if self._masters is not None:
+            self._parameters = self._masters.parameters
         self._new_rows = NewRows(
             [self._parameters[name][spec.first_new_row :] for name in self._parameters if name in embeddings]
         )
-        adamw.freeze(self._parameters, embeddings, spec.train)
         self._frozen_rows: list[tuple[torch.nn.Parameter, int]] = []
         if spec.train == "new_rows":
             self._frozen_rows = [(self._parameters[name], spec.first_new_row) for name in sorted(embeddings)]
@@ -66,6 +69,7 @@ class SingleEngine:
         adamw.set_rates(self._optimizer, lr_by_group)
         with self._new_rows.scaled(lr_by_group["new_rows"], lr_by_group["embeddings"]):
             self._optimizer.step()
+        self._to_model()
         return StepSums(float(nll), tokens, norm, skipped=False)
 
     def forward_s(self) -> float:
@@ -98,6 +102,11 @@ class SingleEngine:
             if reader.has_moments and step > 0 and parameter.requires_grad:
                 state = {kind: reader.read(name, whole, kind).to(self._device) for kind in _MOMENTS}
                 self._optimizer.state[parameter] = {"step": torch.tensor(float(step), device=self._device), **state}
+        self._to_model()
+
+    def _to_model(self) -> None:
+        if self._masters is not None:
+            self._masters.to_model()
 
     def close(self) -> None:
         self._optimizer.state.clear()

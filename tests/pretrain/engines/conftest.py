@@ -147,9 +147,9 @@ class Jobs:
         if key not in self._done:
             same = [name for name, (other, count, _) in LAYOUTS.items() if (other, count) == key]
             cases = [case for layout in same or ["single"] for case in self._cases(layout)]
-            if framework == "megatron":
-                cases += [case for layout in same for case in self._bf16_cases(layout)]
-                cases += [self._move(source, target) for source, target in MOVES if {source, target} <= set(same)]
+            if framework != "deepspeed":
+                cases += [case for layout in same or ["single"] for case in self._bf16_cases(layout)]
+            cases += [self._move(source, target) for source, target in MOVES if {source, target} <= set(same)]
             try:
                 self._done[key] = self.lab.run(cases, processes=processes, timeout_s=60 + 5 * len(cases))
             except AssertionError as failure:
@@ -190,7 +190,7 @@ class Jobs:
 
     def _bf16_cases(self, layout: str) -> list[dict[str, Any]]:
         def case(name: str, *do: Any, **more: Any) -> dict[str, Any]:
-            framework, _, parallel = LAYOUTS[layout]
+            framework, _, parallel = LAYOUTS.get(layout, ("single", 1, {}))
             more = {"precision": "bf16", **MORE.get(layout, {}), **more}
             return self.lab.case(f"{layout}: {name}", framework, *do, parallel=parallel, **more)
 

@@ -43,7 +43,7 @@ CORE = [
 LAYOUTS = [*ZERO, *slow("zero 1 of 3", "zero 3 of 3"), *CORE]
 MOMENTS: tuple[Kind, ...] = ("exp_avg", "exp_avg_sq")
 every_layout = pytest.mark.parametrize("layout", LAYOUTS)
-every_core_layout = pytest.mark.parametrize("layout", CORE)
+every_bf16_layout = pytest.mark.parametrize("layout", ["single", *CORE])
 
 
 def assert_same_steps(seen: list[Any], expected: list[Any]) -> None:
@@ -200,7 +200,7 @@ def test_layers_that_are_computed_again_change_no_bit(jobs: Jobs) -> None:
         assert jobs.seen("recompute", case) == jobs.seen("pipeline 2", case)
 
 
-@every_core_layout
+@every_bf16_layout
 def test_bf16_has_about_the_losses_of_fp32_and_not_the_same(jobs: Jobs, layout: str) -> None:
     _, first, _, second, held_out = jobs.seen(layout, "bf16")
     _, right_held_out, right_steps, _, _ = jobs.seen("single", "whole")
@@ -214,13 +214,13 @@ def test_bf16_has_about_the_losses_of_fp32_and_not_the_same(jobs: Jobs, layout: 
     assert [tokens for *_, tokens in held_out] == [tokens for *_, tokens in right_held_out]
 
 
-@every_core_layout
+@every_bf16_layout
 def test_bf16_resumes_bit_identically_from_fp32_masters(jobs: Jobs, layout: str) -> None:
     assert jobs.seen(layout, "bf16 resumed")[2:] == jobs.seen(layout, "bf16")[3:]
     assert_bitwise_equal(state(jobs, layout, "bf16 resumed", 2), state(jobs, layout, "bf16", 2))
 
 
-@every_core_layout
+@every_bf16_layout
 def test_bf16_masters_move_by_less_than_bf16_can_tell(jobs: Jobs, layout: str) -> None:
     jobs.seen(layout, "bf16 slow")
     base = HfFolderReader(jobs.lab.root / "tied")
@@ -237,7 +237,7 @@ def test_bf16_masters_move_by_less_than_bf16_can_tell(jobs: Jobs, layout: str) -
     assert changed < 0.01 * count
 
 
-@every_core_layout
+@every_bf16_layout
 def test_frozen_masters_keep_the_digits_that_bf16_has_not(jobs: Jobs, layout: str) -> None:
     jobs.seen(layout, "bf16 new rows")
     base = HfFolderReader(jobs.lab.root / "untied")
