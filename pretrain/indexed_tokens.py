@@ -71,11 +71,12 @@ class IndexedTokens:
 
     Args:
         prefix: path without the ending.
+        end: token that is added to a document that does not end with it; none takes documents as they are.
     Raises:
         UserError: if a file is missing, is of another format, or is shorter than its index says.
     """
 
-    def __init__(self, prefix: Path) -> None:
+    def __init__(self, prefix: Path, end: int | None = None) -> None:
         index, tokens = prefix.with_name(f"{prefix.name}.idx"), prefix.with_name(f"{prefix.name}.bin")
         for path in (index, tokens):
             if not path.exists():
@@ -94,21 +95,52 @@ class IndexedTokens:
             raise UserError(f"{tokens}: {tokens.stat().st_size} bytes, its index says {expected}; truncated?")
         self._end = expected // self.dtype.itemsize
         self._tokens = _mapped(tokens, self.dtype, 0, self._end)
+        self._added = end
 
     def __len__(self) -> int:
         return self._documents
 
-    def lengths(self) -> Int64:
-        """Tokens of every document, (D,)."""
-        ends_N1 = np.append(self.start_N, self._end * self.dtype.itemsize) // self.dtype.itemsize
-        lengths: Int64 = np.diff(ends_N1[self.bound_D1])
+    def starts(self, first: int = 0, end: int | None = None) -> Int64:
+        """Where the documents [first, end) begin among the tokens of the file, and where the last of them ends."""
+        bound_D1 = self.bound_D1[first : None if end is None else end + 1]
+        if not len(self.start_N):
+            return np.zeros(len(bound_D1), np.int64)
+        start_D1 = self.start_N[np.minimum(bound_D1, len(self.start_N) - 1)] // self.dtype.itemsize
+        starts: Int64 = np.where(bound_D1 < len(self.start_N), start_D1, self._end)
+        return starts
+
+    def lengths(self, first: int = 0, end: int | None = None) -> Int64:
+        """Tokens of the documents [first, end), of all if nothing is said."""
+        start_D1 = self.starts(first, end)
+        lengths: Int64 = np.diff(start_D1)
+        if self._added is not None:
+            filled_D = lengths > 0
+            lengths[filled_D] += self._tokens[start_D1[1:][filled_D] - 1] != self._added
         return lengths
+
+    def is_gapless(self, first: int, end: int) -> bool:
+        """Whether the sequences of the documents [first, end) lie one after the other, as long as the index says."""
+        begin, stop = int(self.bound_D1[first]), int(self.bound_D1[end])
+        start_N1 = np.append(self.start_N[begin:stop], int(self.starts(end, end)[0]) * self.dtype.itemsize)
+        return bool((np.diff(start_N1) == self.sequence_N[begin:stop].astype(np.int64) * self.dtype.itemsize).all())
 
     def tokens(self, document: int, start: int, length: int) -> Tokens:
         """`length` tokens of a document from its token `start` on."""
-        first = int(self.start_N[self.bound_D1[document]]) // self.dtype.itemsize + start
-        tokens: Tokens = self._tokens[first : first + length]
+        first = self._first(document) + start
+        if self._added is None:
+            return self.stretch(first, first + length)
+        found = self.stretch(first, min(first + length, self._first(document + 1)))
+        return found if len(found) == length else np.append(found, np.int64(self._added))
+
+    def stretch(self, first: int, end: int) -> Tokens:
+        """The tokens [first, end) of the file."""
+        tokens: Tokens = self._tokens[first:end]
         return tokens
+
+    def _first(self, document: int) -> int:
+        """Where a document begins among the tokens of the file."""
+        sequence = int(self.bound_D1[document])
+        return int(self.start_N[sequence]) // self.dtype.itemsize if sequence < len(self.start_N) else self._end
 
 
 def _read_header(index: Path) -> tuple[np.dtype[Any], int, int]:

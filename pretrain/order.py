@@ -12,6 +12,7 @@ from pretrain.batching import Batching, batchings
 from pretrain.packed_source import PackedSequences, described, open_packings
 from pretrain.sample_plan import SamplePlan
 from pretrain.stage import mixed_sources, planned_stages, train_plan
+from pretrain.token_shard import refuse_changed
 
 
 @dataclass(frozen=True)
@@ -55,4 +56,5 @@ def _open(run: Run) -> tuple[Artifact, Artifact]:
                 f"{made.dir}: was made of another {name} than {source.dir} holds now; "
                 f"remove {made.dir} and run the stage 'pack' again"
             )
+    refuse_changed(tokens)
     return tokens, packed

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from configs.artifact import Artifact, Builder
@@ -17,9 +16,10 @@ from configs.schema.run import Run
 from corpus.tasks import run_phase
 from pretrain.course import Packing, rest_name, whole_name
 from pretrain.pack_task import RestArgument, WholeArgument, pack_rest, pack_whole
-from pretrain.packed_source import PackedSequences, PackedShard, index_name, packing_digest, shard_names
+from pretrain.packed_source import PackedSequences, PackedShard, index_name, packing_digest
 from pretrain.sample_plan import Remainder, SamplePlan
 from pretrain.stage import changes_of_length, pack_plan, planned_stages, seq_lens
+from pretrain.token_shard import TokenShard, shards_of
 from pretrain.tokenise import tokenise
 
 _log = logging.getLogger(__name__)
@@ -60,9 +60,9 @@ class _Packings:
         arguments = {}
         for source, lengths in seq_lens.items():
             for seq_len in lengths:
-                for shard in shard_names(self._tokens, source):
-                    argument = WholeArgument(self._tokens.path(shard), whole_name(seq_len), seq_len)
-                    arguments[index_name(shard, argument.packing)] = (argument, _index_bytes(argument.tokens))
+                for shard in shards_of(self._tokens, source):
+                    argument = WholeArgument(shard, whole_name(seq_len), seq_len)
+                    arguments[index_name(shard.name, argument.packing)] = (argument, _index_bytes(shard))
         results = run_phase(self._builder, "pack", pack_whole, arguments, self._workers)
         for source, lengths in seq_lens.items():
             for seq_len in lengths:
@@ -116,11 +116,11 @@ class _Packings:
         }
 
     def _add(self, source: str, packing: str, results: Mapping[str, Any]) -> None:
-        shards = shard_names(self._tokens, source)
-        self._made[source][packing] = {shard: results[index_name(shard, packing)] for shard in shards}
+        names = [shard.name for shard in shards_of(self._tokens, source)]
+        self._made[source][packing] = {name: results[index_name(name, packing)] for name in names}
 
     def _described(self, source: str) -> dict[str, Packing]:
-        shards = shard_names(self._tokens, source)
+        shards = shards_of(self._tokens, source)
         described = {}
         for packing, made in self._made[source].items():
             sha256 = {name: digest for one in made.values() for name, digest in one["sha256"].items()}
@@ -132,11 +132,11 @@ class _Packings:
         made = self._made[source][remainder.packing.name]
         shards = [
             PackedShard(
-                self._tokens.path(shard),
-                self._builder.dir / index_name(shard, remainder.packing.name),
-                one["sequences"],
+                shard,
+                self._builder.dir / index_name(shard.name, remainder.packing.name),
+                made[shard.name]["sequences"],
             )
-            for shard, one in made.items()
+            for shard in shards_of(self._tokens, source)
         ]
         starts = PackedSequences(shards).starts
         return [
@@ -145,5 +145,9 @@ class _Packings:
         ]
 
 
-def _index_bytes(tokens: Path) -> int:
-    return tokens.with_name(f"{tokens.name}.idx").stat().st_size
+# Length, offset and bound in Megatron's index.
+_INDEX_BYTES = 20
+
+
+def _index_bytes(shard: TokenShard) -> int:
+    return _INDEX_BYTES * shard.documents

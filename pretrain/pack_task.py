@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from configs.artifact import Claim
-from pretrain.indexed_tokens import IndexedTokens
 from pretrain.packed_source import INDEX_ENDINGS, PackedShard, index_name
 from pretrain.packing import Pieces, joined, pack, pack_spans
 from pretrain.sample_plan import Remainder
+from pretrain.token_shard import TokenShard
 
 
 @dataclass(frozen=True)
 class WholeArgument:
     """A token shard and how it is packed."""
 
-    tokens: Path
+    tokens: TokenShard
     packing: str
     seq_len: int
 
@@ -42,8 +41,9 @@ def pack_whole(claim: Claim, argument: WholeArgument) -> dict[str, Any]:
     Returns:
         Counts: sequences, positions that predict something; and the digests of the files.
     """
-    tokens_N = IndexedTokens(argument.tokens).lengths()
-    return _write(claim, index_name(argument.tokens.name, argument.packing), *pack(tokens_N, argument.seq_len))
+    first_S1, pieces = pack(argument.tokens.lengths(), argument.seq_len)
+    pieces["document"] += argument.tokens.first
+    return _write(claim, index_name(argument.tokens.name, argument.packing), first_S1, pieces)
 
 
 def pack_rest(claim: Claim, argument: RestArgument) -> dict[str, Any]:

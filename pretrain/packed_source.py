@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from configs.artifact import Artifact
 from pretrain.course import Packing
 from pretrain.indexed_tokens import IndexedTokens, Int64, Tokens
 from pretrain.packing import Pieces
+from pretrain.token_shard import TokenShard, shard_digests, shards_of
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,7 @@ class Stretch:
 class PackedShard:
     """One token shard and one packing of it."""
 
-    tokens: Path
-    """Prefix of the .bin and .idx."""
+    tokens: TokenShard
     index: Path
     """Prefix of the packed index."""
     sequences: int
@@ -72,7 +71,7 @@ class PackedSequences:
     def _shard(self, number: int) -> tuple[IndexedTokens, Int64, Pieces]:
         if number not in self._opened:
             shard = self.shards[number]
-            self._opened[number] = (IndexedTokens(shard.tokens), *shard.load_index())
+            self._opened[number] = (shard.tokens.open(), *shard.load_index())
         return self._opened[number]
 
 
@@ -81,19 +80,14 @@ def index_name(shard: str, packing: str) -> str:
     return f"{shard}.{packing}"
 
 
-def shard_names(tokens: Artifact, source: str) -> list[str]:
-    """The token shards of a source, in order; their names are the source, a hyphen and five digits."""
-    return sorted(shard for shard in tokens.counts["shards"] if shard.rsplit("-", 1)[0] == source)
-
-
 def open_packings(tokens: Artifact, packed: Artifact, source: str) -> dict[str, PackedSequences]:
     """Every packing of a source, by its name."""
     packings: dict[str, PackedSequences] = {}
     for packing, sequences in packed.counts["packings"][source].items():
         packings[packing] = PackedSequences(
             [
-                PackedShard(tokens.path(shard), packed.path(index_name(shard, packing)), sequences[shard])
-                for shard in shard_names(tokens, source)
+                PackedShard(shard, packed.path(index_name(shard.name, packing)), sequences[shard.name])
+                for shard in shards_of(tokens, source)
             ]
         )
     return packings
@@ -101,7 +95,7 @@ def open_packings(tokens: Artifact, packed: Artifact, source: str) -> dict[str, 
 
 def described(tokens: Artifact, packed: Artifact, source: str) -> dict[str, Packing]:
     """What the sample plan must know of every packing of a source."""
-    shards = shard_names(tokens, source)
+    shards = shards_of(tokens, source)
     return {
         packing: Packing(
             packing,
@@ -112,7 +106,7 @@ def described(tokens: Artifact, packed: Artifact, source: str) -> dict[str, Pack
     }
 
 
-def packing_digest(tokens: Artifact, shards: Sequence[str], sha256: Callable[[str], str], packing: str) -> str:
+def packing_digest(tokens: Artifact, shards: Sequence[TokenShard], sha256: Callable[[str], str], packing: str) -> str:
     """Digest over tokens, packing and order of the shards.
 
     Args:
@@ -120,9 +114,8 @@ def packing_digest(tokens: Artifact, shards: Sequence[str], sha256: Callable[[st
     """
     digest = hashlib.sha256()
     for shard in shards:
-        for ending in ("bin", "idx"):
-            record: dict[str, Any] = tokens.files[f"{shard}.{ending}"]  # type: ignore[assignment]
-            digest.update(record["sha256"].encode())
+        for one in shard_digests(tokens, shard.name):
+            digest.update(one.encode())
         for ending in INDEX_ENDINGS:
-            digest.update(sha256(f"{index_name(shard, packing)}.{ending}").encode())
+            digest.update(sha256(f"{index_name(shard.name, packing)}.{ending}").encode())
     return digest.hexdigest()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from configs.atomic_file import canonical_json
+from configs.raw_input import RawFile, find_files
 from configs.schema.run import Run
 from configs.stage import StagePlan
 from corpus.stage import corpus_dir
@@ -35,9 +36,16 @@ def model_dir(run: Run) -> Path:
 
 def tokens_plan(run: Run) -> StagePlan:
     """Corpus and tokenizer to token shards."""
-    config = {"sources": mixed_sources(run), "end_of_document": run.pretrain.end_of_document}
+    config: dict[str, Any] = {"sources": text_sources(run), "end_of_document": run.pretrain.end_of_document}
+    brought = token_sources(run)
+    if brought:
+        config["token_sources"] = brought
+    raw: dict[str, tuple[RawFile, ...] | str] = {}
+    for name, prefix in brought.items():
+        what = f"pretrain.token_sources.{name}"
+        raw[name] = tuple(file for ending in ("bin", "idx") for file in find_files(f"{prefix}.{ending}", what=what))
     upstream = {"corpus": corpus_dir(run), "tokenizer": tokenizer_dir(run)}
-    return StagePlan("tokenise", tokens_dir(run), TOKENS, _VERSIONS[TOKENS], config, upstream)
+    return StagePlan("tokenise", tokens_dir(run), TOKENS, _VERSIONS[TOKENS], config, upstream, raw)
 
 
 def pack_plan(run: Run) -> StagePlan:
@@ -72,9 +80,22 @@ def export_plan(run: Run) -> StagePlan:
 
 
 def mixed_sources(run: Run) -> list[str]:
-    """Sources that any stage of training mixes, in the order of the run file."""
-    mixed = {name for stage in run.pretrain.stages.values() for name in stage.mixture}
-    return [name for name in run.corpus.sources if name in mixed]
+    """Sources that any stage of training mixes: those of the corpus, then those brought as tokens."""
+    return [*text_sources(run), *token_sources(run)]
+
+
+def text_sources(run: Run) -> list[str]:
+    """Mixed sources of the corpus, in the order of the run file."""
+    return [name for name in run.corpus.sources if name in _mixed(run)]
+
+
+def token_sources(run: Run) -> dict[str, str]:
+    """Mixed sources that are brought as tokens: the paths of their files, without the ending."""
+    return {name: prefix for name, prefix in run.pretrain.token_sources.items() if name in _mixed(run)}
+
+
+def _mixed(run: Run) -> set[str]:
+    return {name for stage in run.pretrain.stages.values() for name in stage.mixture}
 
 
 def seq_lens(run: Run) -> dict[str, list[int]]:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from configs.artifact import Artifact
+from configs.artifact import Artifact, Builder
+from configs.changes import inputs_file
 from configs.errors import UserError
 from configs.schema.run import Run
 from corpus.documents import shards_of
 from corpus.tasks import run_phase
+from pretrain.brought_tokens import cut, pieces, read_shard, sizes
 from pretrain.document_format import DocumentFormat
-from pretrain.stage import mixed_sources, tokens_plan
+from pretrain.stage import text_sources, token_sources, tokens_plan
 from pretrain.tokenise_task import TokeniseArgument, tokenise_shard
 
 _log = logging.getLogger(__name__)
@@ -23,36 +28,68 @@ def tokenise(run: Run) -> Artifact:
     """Tokenise the corpus, or do what is missing of it.
 
     Raises:
-        UserError: if an earlier stage is not finished, a mixed source has no text, or the end token does not exist.
+        UserError: if an earlier stage is not finished, a mixed source has no text, the end token does not
+            exist, or files of tokens cannot be used.
     """
     plan = tokens_plan(run)
     builder = plan.build()
     if builder.complete is not None:
         _log.info("%s is complete", plan.dir)
         return builder.complete
-    corpus = Artifact.open(plan.upstream["corpus"])
     folder = plan.upstream["tokenizer"] / "hf"
     form = DocumentFormat.from_folder(folder, run.pretrain.end_of_document)
-    shards = {source: _shards(corpus, source) for source in mixed_sources(run)}
+    # First, so that files that cannot be used are refused before hours of work.
+    brought = {
+        source: cut(source, Path(prefix), form.tokenizer.size, form.end)
+        for source, prefix in token_sources(run).items()
+    }
+    results = _tokenise_texts(run, builder, Artifact.open(plan.upstream["corpus"]), folder)
+    for source, shards in brought.items():
+        made = run_phase(builder, "read", read_shard, shards, run.corpus.workers)
+        _list_inputs(builder, source, Path(token_sources(run)[source]), list(made.values()))
+        _warn(source, list(made.values()))
+        results |= made
+    sources: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for shard, result in results.items():
+        for name in ("documents", "tokens"):
+            sources[shard.rsplit("-", 1)[0]][name] += result[name]
+    counts = {"vocabulary": form.tokenizer.size, "end": form.end, "sources": sources, "shards": results}
+    if brought:
+        counts["brought"] = {
+            source: {"prefix": prefix, "bytes": sizes(Path(prefix))} for source, prefix in token_sources(run).items()
+        }
+    artifact = builder.finish(counts)
+    _log.info("%d tokens; %s", sum(one["tokens"] for one in sources.values()), artifact.dir)
+    return artifact
+
+
+def _tokenise_texts(run: Run, builder: Builder, corpus: Artifact, folder: Path) -> dict[str, Any]:
+    shards = [shard for source in text_sources(run) for shard in _shards(corpus, source)]
     cpus = len(os.sched_getaffinity(0))
-    processes = min(run.corpus.workers or cpus, sum(map(len, shards.values())))
+    processes = max(1, min(run.corpus.workers or cpus, len(shards)))
     threads = max(1, cpus // processes)
     arguments = {
         shard.stem: (TokeniseArgument(shard, folder, run.pretrain.end_of_document, threads), shard.stat().st_size)
-        for found in shards.values()
-        for shard in found
+        for shard in shards
     }
-    results = run_phase(builder, "tokenise", tokenise_shard, arguments, run.corpus.workers)
-    sources: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for source, found in shards.items():
-        for shard in found:
-            for name, count in results[shard.stem].items():
-                sources[source][name] += count
-    artifact = builder.finish(
-        {"vocabulary": form.tokenizer.size, "end": form.end, "sources": sources, "shards": results}
-    )
-    _log.info("%d tokens; %s", sum(counts["tokens"] for counts in sources.values()), artifact.dir)
-    return artifact
+    return run_phase(builder, "tokenise", tokenise_shard, arguments, run.corpus.workers)
+
+
+def _list_inputs(builder: Builder, source: str, prefix: Path, shards: Sequence[Mapping[str, Any]]) -> None:
+    with builder.file(inputs_file(source)) as out:
+        for piece in pieces(prefix, shards):
+            out.write(json.dumps(piece, sort_keys=True).encode() + b"\n")
+
+
+def _warn(source: str, shards: Sequence[Mapping[str, int]]) -> None:
+    within = sum(shard["ends_within"] for shard in shards)
+    if within:
+        _log.warning(
+            "pretrain.token_sources.%s: %d end tokens stand within documents, where attention crosses them; "
+            "if each ends a document, write the index with one document for each",
+            source,
+            within,
+        )
 
 
 def _shards(corpus: Artifact, source: str) -> list[Path]:

@@ -14,7 +14,6 @@ from configs.schema.run import Run
 from corpus.find import KEPT, Found, find_documents
 from corpus.stage import corpus_dir
 from pretrain.batching import step_of
-from pretrain.indexed_tokens import IndexedTokens
 from pretrain.order import Order
 from pretrain.packed_source import PackedSequences, PackedShard
 from pretrain.trained_steps import TrainedSteps
@@ -103,7 +102,7 @@ def _traced(run: Run, order: Order, trained: TrainedSteps, found: Found) -> Trac
     tokens = 0
     for packing, sequences in order.sources[found.source].items():
         number = next(k for k, shard in enumerate(sequences.shards) if shard.tokens.name == found.shard)
-        tokens = int(IndexedTokens(sequences.shards[number].tokens).lengths()[found.row])
+        tokens = int(sequences.shards[number].tokens.lengths()[found.row])
         uses += _uses(run, order, trained, found, packing, sequences, number)
     uses.sort(key=lambda use: (use.sample, use.offset))
     first = next((use.step for use in uses if use.state == "trained"), None)

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from configs.schema.corpus import SourceName
 from configs.schema.section import Section, operational, rule
 
 Trained = Literal["all", "embeddings", "new_rows"]
@@ -141,6 +142,11 @@ class Pretrain(Section):
     """Sequences of pretrain.seq_len in one forward pass on one rank; of longer ones so many fewer."""
     batch_tokens: int = Field(default=4_194_304, ge=1)
     """Tokens per optimizer step, over all ranks."""
+    token_sources: dict[SourceName, str] = Field(default_factory=dict)
+    """Sources that are tokens already: by name, the path of Megatron's .bin and .idx without the ending. They may be
+    of any integer type, made with this run's tokenizer or its base's: an id beyond the vocabulary is refused. A
+    document that does not end with the end token gets one. They are read once, used where they are, and never copied;
+    being no text, they are neither deduplicated nor held out."""
     stages: dict[str, Stage] = Field(min_length=1)
     """The stages by name, in order; only the last may grow later."""
     optim: Optim = Optim()

@@ -42,12 +42,17 @@ class Run(Section):
 
     @rule("pretrain.stages")
     def mixtures_name_sources(self) -> str | None:
-        known = set(self.corpus.sources)
+        known = {*self.corpus.sources, *self.pretrain.token_sources}
         for name, stage in self.pretrain.stages.items():
             strangers = sorted(set(stage.mixture) - known)
             if strangers:
-                return f"stage {name!r} mixes {', '.join(strangers)}, which corpus.sources lacks"
+                return f"stage {name!r} mixes {', '.join(strangers)}, which corpus.sources and token_sources lack"
         return None
+
+    @rule("pretrain.token_sources")
+    def names_are_unique(self) -> str | None:
+        twice = sorted(set(self.corpus.sources) & set(self.pretrain.token_sources))
+        return f"{', '.join(twice)} is a name in corpus.sources already; take another" if twice else None
 
     @rule("pretrain.checkpoint.keep_best_by")
     def best_is_measured(self) -> str | None:

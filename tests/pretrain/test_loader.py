@@ -17,6 +17,7 @@ from pretrain.pack_task import WholeArgument, pack_whole
 from pretrain.packed_source import PackedSequences, PackedShard, Stretch
 from pretrain.planned_stage import PlannedStage
 from pretrain.sample_plan import SamplePlan
+from pretrain.token_shard import TokenShard
 
 SEQ_LEN, PADDING, PACKING = 8, 0, "8"
 
@@ -26,8 +27,9 @@ def packed(folder: Path, name: str, documents: list[list[int]]) -> PackedSequenc
     claim = Claim(folder, "task", "digest")
     batch = np.concatenate(documents), np.array([len(document) for document in documents])
     write_documents(claim, name, [batch], np.dtype(np.uint16))
-    made = pack_whole(claim, WholeArgument(folder / name, PACKING, SEQ_LEN))
-    return PackedSequences([PackedShard(folder / name, folder / f"{name}.{PACKING}", made["sequences"])])
+    shard = TokenShard(name, folder / name, len(documents))
+    made = pack_whole(claim, WholeArgument(shard, PACKING, SEQ_LEN))
+    return PackedSequences([PackedShard(shard, folder / f"{name}.{PACKING}", made["sequences"])])
 
 
 def plan_of(samples: int, mixture: dict[str, float], sources: dict[str, PackedSequences], seed: int) -> SamplePlan:

@@ -10,7 +10,6 @@ import pytest
 from configs.artifact import Artifact
 from configs.errors import UserError
 from configs.schema.run import Run
-from pretrain.indexed_tokens import IndexedTokens
 from pretrain.job import Job
 from pretrain.pack import pack_tokens
 from pretrain.packed_source import PackedSequences, open_packings
@@ -53,7 +52,7 @@ def test_no_token_is_shown_again_before_all_were_shown_whatever_lengths_stages_h
     run = packed(THREE_LENGTHS)
     pack_tokens(run)
     [shard] = packings_of(run, source)["64"].shards
-    lengths = IndexedTokens(shard.tokens).lengths()
+    lengths = shard.tokens.lengths()
     every = {(document, at) for document, length in enumerate(lengths) for at in range(length - 1)}
     counts = shown(run, source)
     assert list(counts) == list(range(len(counts)))
@@ -137,7 +136,7 @@ def test_a_tokens_directory_of_another_tokenizer_is_refused(packed: MakeRun) -> 
 def test_tokens_are_the_documents_of_the_corpus_in_their_order(packed: MakeRun) -> None:
     run = packed()
     [shard] = packings_of(run, "inhouse")["64"].shards
-    tokens = IndexedTokens(shard.tokens)
+    tokens = shard.tokens.open()
     ends = [int(tokens.tokens(document, int(length) - 1, 1)[0]) for document, length in enumerate(tokens.lengths())]
     assert set(ends) == {Artifact.open(tokens_dir(run)).counts["end"]}
     assert np.sum(tokens.lengths()) == Artifact.open(tokens_dir(run)).counts["sources"]["inhouse"]["tokens"]
