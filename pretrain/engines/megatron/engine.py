@@ -31,6 +31,7 @@ from pretrain.engines.megatron.cpu_shim import device_scope
 from pretrain.engines.megatron.layout import Layout, plan
 from pretrain.engines.megatron.packed_attention import documents
 from pretrain.engines.megatron.places import CorePlaces
+from pretrain.engines.megatron.vocab_loss import token_losses
 from pretrain.engines.new_rows import NewRows
 from pretrain.engines.stopwatch import Stopwatch
 from pretrain.micro_batch import MicroBatch
@@ -146,9 +147,9 @@ class MegatronEngine:
             )
 
         def loss(logits_1TV: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, tuple[torch.Tensor, MicroBatch]]:
-            nll_T = core.token_losses(logits_1TV[0], batch.labels_T, self._layout)
+            objective, nll_T = token_losses(logits_1TV[0], batch.labels_T, self._layout, self._spec.optim.z_loss)
             no_count = torch.zeros((), dtype=torch.int, device=nll_T.device)  # tokens are counted already
-            return nll_T.sum() / tokens, no_count, (nll_T.detach(), batch)
+            return objective / tokens, no_count, (nll_T, batch)
 
         return out, loss
 

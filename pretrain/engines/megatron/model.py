@@ -1,8 +1,4 @@
-"""megatron-core's GPTModel for one rank of a layout, with our attention and norm in its layers.
-
-Shapes: T positions of a micro-batch, V vocabulary rows of this tensor rank.
-"""
-
+"""megatron-core's GPTModel for one rank of a layout, with our attention and norm in its layers."""
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -18,10 +14,10 @@ from megatron.core.transformer.transformer_config import TransformerConfig
 from transformers import PretrainedConfig
 
 from pretrain.engines.base import EngineSpec
+from pretrain.engines.hf_model import DTYPES
 from pretrain.engines.megatron import versions
 from pretrain.engines.megatron.layout import Layout
 from pretrain.engines.megatron.packed_attention import Documents, PackedCoreAttention, RmsNorm
-from pretrain.micro_batch import NO_LABEL
 from pretrain.models.family import family
 
 
@@ -46,8 +42,6 @@ def join_groups(layout: Layout) -> None:
     tensor_parallel.model_parallel_cuda_manual_seed(0)
 
 
-_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
-
 _RECOMPUTE_LAYERS: Mapping[str, Any] = {
     "recompute_granularity": "full",
     "recompute_method": "uniform",
@@ -66,8 +60,8 @@ def core_config(config: PretrainedConfig, layout: Layout, spec: EngineSpec) -> A
         sequence_parallel=layout.sequence,
         **(_RECOMPUTE_LAYERS if spec.recompute == "layers" else {}),
         bf16=spec.precision == "bf16",
-        pipeline_dtype=_DTYPES[spec.precision],
-        params_dtype=_DTYPES[spec.precision],
+        pipeline_dtype=DTYPES[spec.precision],
+        params_dtype=DTYPES[spec.precision],
         perform_initialization=False,  # the weights come through load_state
         # Gradients are sums then, nowhere divided by micro-batches or ranks; the loss is divided beforehand.
         calculate_per_token_loss=True,
@@ -124,23 +118,3 @@ def packed(here: Documents) -> Any:
     params = PackedSeqParams(qkv_format="thd")
     params.documents = here
     return params
-
-
-def token_losses(logits_TV: torch.Tensor, labels_T: torch.Tensor, layout: Layout) -> torch.Tensor:
-    """Negative log-likelihood of each position's label, over the vocabulary of all tensor ranks.
-
-    Returns:
-        Shape (T,), float32, nats; 0 where there is no label.
-    """
-    labelled = labels_T != NO_LABEL
-    logits = logits_TV[labelled].float()
-    width = logits.shape[1]
-    real = layout.vocab_rows - parallel_state.get_tensor_model_parallel_rank() * width
-    if real < width:
-        # Rows that only make up the number must not share in the probability.
-        logits = logits.index_fill(1, torch.arange(max(real, 0), width, device=logits.device), -torch.inf)
-    nll = tensor_parallel.vocab_parallel_cross_entropy(logits[:, None], labels_T[labelled][:, None])[:, 0]
-    out: torch.Tensor = torch.zeros(labels_T.shape, dtype=torch.float32, device=nll.device).masked_scatter(
-        labelled, nll
-    )
-    return out

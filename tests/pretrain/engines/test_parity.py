@@ -182,7 +182,7 @@ def test_a_norm_that_is_no_number_changes_nothing(jobs: Jobs, layout: str) -> No
     assert torch.equal(after[name, "master"], base.read(name, Box.whole(base.shape(name))))
 
 
-@pytest.mark.parametrize("layout", ZERO)
+@every_layout
 def test_z_loss_moves_the_weights_and_is_not_in_the_losses(jobs: Jobs, layout: str) -> None:
     _, steps, held_out = jobs.seen(layout, "z-loss")
     _, right, right_held_out = jobs.seen("single", "z-loss")
