@@ -7,19 +7,20 @@ from typing import Any
 
 from pretrain.engines.base import Engine, Limits
 from pretrain.job import TrainStage
-from pretrain.schedule import lr_by_group
+from pretrain.schedule import lr_by_group, share_in_stage
 from pretrain.session import Session
 
 
-def take_step(session: Session, engine: Engine) -> float:
+def take_step(session: Session, engine: Engine, stage: TrainStage) -> float:
     """Advance by one optimizer step; gives the mean loss in nats.
 
     Raises:
         UserError: if more steps were skipped than the run file allows.
     """
     settings, done, job = session.run.pretrain, session.done, session.job
-    tokens = done.step * job.batch_tokens
-    rates = lr_by_group(settings.optim, tokens, job.tokens)
+    seen, begins, ends = (steps * job.batch_tokens for steps in (done.step, stage.first, stage.end))
+    of_stage = settings.stages[stage.name]
+    rates = lr_by_group(settings.optim, share_in_stage(settings.optim, of_stage, begins, ends, seen, job.tokens))
     began = time.monotonic()
     batches = job.loader.micro_batches(done.step, engine.data_rank)
     waited_s = time.monotonic() - began

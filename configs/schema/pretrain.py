@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from configs.schema.corpus import SourceName
+from configs.schema.schedule import Schedule, StageRate
 from configs.schema.section import Section, operational, rule
 
 Trained = Literal["all", "embeddings", "new_rows"]
@@ -25,6 +26,22 @@ class Stage(Section):
     """Tokens of a packed sequence in this stage; none takes pretrain.seq_len."""
     rope_base: float | None = Field(default=None, gt=1)
     """Base of the rotary embedding from this stage on; none keeps what it was."""
+    rewarm_tokens: int = Field(default=0, ge=0)
+    """Tokens at the beginning of the stage over which the rate rises again from 0 to what pretrain.optim says."""
+    rate: StageRate | None = None
+    """A schedule of the stage's own; none follows that of pretrain.optim."""
+
+    @rule("rewarm_tokens")
+    def warmed_up_once(self) -> str | None:
+        if self.rewarm_tokens and self.rate is not None:
+            return "a stage with a rate of its own is warmed up by rate.warmup_tokens; remove one of the two"
+        if self.rewarm_tokens > self.tokens:
+            return f"the warm-up of {self.rewarm_tokens} tokens is longer than the stage ({self.tokens} tokens)"
+        return None
+
+    @rule("rate")
+    def rate_fits(self) -> str | None:
+        return self.rate.misfit(self.tokens) if self.rate is not None else None
 
     @rule("mixture")
     def positive_weights(self) -> str | None:
@@ -32,8 +49,8 @@ class Stage(Section):
         return f"weights must be positive numbers, which {', '.join(wrong)} is not" if wrong else None
 
 
-class Optim(Section):
-    """AdamW and its schedule."""
+class Optim(Schedule):
+    """AdamW and its schedule, which goes over all stages that have none of their own."""
 
     lr: float = Field(default=2.5e-5, gt=0)
     """Peak learning rate."""
@@ -41,12 +58,6 @@ class Optim(Section):
     """Learning rate of the new tokens' embedding rows, as a multiple of lr."""
     embeddings_lr: float = Field(default=1.0, gt=0)
     """Learning rate of the embeddings' other rows, as a multiple of lr."""
-    schedule: Literal["cosine", "linear", "constant"] = "cosine"
-    """Way from the peak down to min_lr."""
-    min_lr: float = Field(default=0.1, ge=0, le=1)
-    """Last learning rate, as a share of lr."""
-    warmup_tokens: int = Field(default=0, ge=0)
-    """Tokens over which the rate rises linearly from 0."""
     betas: tuple[float, float] = (0.9, 0.95)
     """Decay of Adam's first and second moment."""
     eps: float = Field(default=1e-8, gt=0)
@@ -193,6 +204,12 @@ class Pretrain(Section):
             if (sequences := self.sequences_in(stage)) % micro_batch:
                 return f"its {sequences} sequences must be a multiple of micro_batch ({micro_batch})"
         return None
+
+    @rule("optim")
+    def schedule_fits(self) -> str | None:
+        if all(stage.rate is not None for stage in self.stages.values()):
+            return None
+        return self.optim.misfit(sum(stage.tokens for stage in self.stages.values()))
 
     @rule("parallel")
     def layout_fits_engine(self) -> str | None:

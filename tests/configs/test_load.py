@@ -33,7 +33,7 @@ pretrain:
         "run.yaml:4:1: sead: unknown key; known here: run, corpus, tokenizer, pretrain, export, slurm",
         "run.yaml:7:12: pretrain.seq_len: expected an integer, got '10k'",
         "run.yaml:11:5: pretrain.optim.warm_up_tokens: unknown key; did you mean 'warmup_tokens'?",
-        "run.yaml:12:15: pretrain.optim.schedule: expected one of cosine, linear, constant, got 'cosin'",
+        "run.yaml:12:15: pretrain.optim.schedule: expected one of cosine, linear, sqrt, wsd, constant, got 'cosin'",
         "run.yaml:13:3: pretrain.seq_len: given twice, first on line 7",
         "5 problem(s); nothing was started",
     ]

@@ -106,7 +106,7 @@ def test_five_mistakes_are_told_at_once(tmp_path: Path, capsys: pytest.CaptureFi
         f"{file}:1:33: run.sead: unknown key; did you mean 'seed'?",
         f"{file}:6:12: pretrain.seq_len: expected an integer, got '10k'",
         f"{file}:10:5: pretrain.optim.decay: unknown key; did you mean 'weight_decay'?",
-        f"{file}:11:15: pretrain.optim.schedule: expected one of cosine, linear, constant, got 'cosin'",
+        f"{file}:11:15: pretrain.optim.schedule: expected one of cosine, linear, sqrt, wsd, constant, got 'cosin'",
     ]
     assert lines[5:] == [
         f"{file}:12:3: pretrain.seq_len: given twice, first on line 6",
