@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from configs.artifact import Artifact
+from configs.errors import UnfinishedError
 from pretrain.checkpoint.reader import CheckpointReader
 from pretrain.engines.base import Engine, StateReader
 from pretrain.engines.build import build_engine
@@ -19,6 +20,7 @@ def run_stages(session: Session, first: StateReader) -> Artifact:
         first: the state to begin with: of the newest checkpoint, or of the grafted base.
     Raises:
         UserError: if too many steps are skipped, or the disk is full.
+        UnfinishedError: if it was asked to stop, and has saved.
     """
     done = session.done
     before: str | None = None
@@ -74,7 +76,15 @@ def _run_stage(session: Session, engine: Engine, stage: TrainStage) -> None:
             tell_speed(session, engine, stage, loss)
         if done.step % settings.evaluate.every_steps == 0 or done.step == job.steps:
             evaluate_trained(session, engine)
-        if done.step % settings.checkpoint.every_steps == 0 or last:
+        why = session.stop.agreed() if done.step < job.steps else None
+        if done.step % settings.checkpoint.every_steps == 0 or last or why is not None:
             if session.metrics is not None:
                 session.metrics.sync()
             session.saver.start(engine, done.step, done.to_json())
+        if why is not None:
+            session.saver.wait()
+            session.stop.obeyed()
+            raise UnfinishedError(
+                f"training has stopped after step {done.step} of {job.steps}, because {why}; "
+                "all is saved, and the same command goes on from there"
+            )

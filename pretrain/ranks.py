@@ -75,6 +75,11 @@ def of_all(value: ValueT) -> list[ValueT]:
     return values
 
 
+def largest(value: int) -> int:
+    """The largest value of any rank, on all; waits for all, and is quick enough for every step."""
+    return process_group.largest(value)
+
+
 def wait_for_all() -> None:
     """Return when every rank is here."""
     if dist.is_initialized():

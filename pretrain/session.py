@@ -22,6 +22,7 @@ from pretrain.parameters import Parameters
 from pretrain.speedometer import Speedometer
 from pretrain.stage import train_plan
 from pretrain.start import Start
+from pretrain.stop import StopRequests
 
 
 @dataclass
@@ -41,6 +42,7 @@ class Session:
     progress: Progress
     speedometer: Speedometer
     guard: Guard
+    stop: StopRequests
     saver: Saver
     done: Progressed
 
@@ -53,6 +55,7 @@ class Session:
         metrics: Metrics | None,
         progress: Progress,
         saver: Saver,
+        stop: StopRequests,
     ) -> Session:
         """Read what the run needs beside its job: held-out text. Collective."""
         plan = train_plan(run)
@@ -73,6 +76,7 @@ class Session:
                 run.pretrain.log, ModelFlops.of(config, start.parameters), run.pretrain.parallel.pipeline
             ),
             guard=Guard(run.pretrain.guards, start.done.skipped),
+            stop=stop,
             saver=saver,
             done=start.done,
         )

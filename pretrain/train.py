@@ -24,6 +24,7 @@ from pretrain.metrics_file import METRICS, read_metrics
 from pretrain.session import Session
 from pretrain.stage import train_plan
 from pretrain.start import Start
+from pretrain.stop import FILE, StopRequests
 from pretrain.summary import summary
 
 _log = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ def train(run: Run) -> Artifact:
     Raises:
         UserError: if an earlier stage is not finished, the layout is impossible, too many steps are skipped, or the
             disk is full.
+        UnfinishedError: if it was asked to stop, and has saved.
     """
     plan = train_plan(run)
     world_size = ranks.join()
@@ -51,8 +53,9 @@ def train(run: Run) -> Artifact:
         Metrics(plan.dir, run.run.dir / "tensorboard", step) if ranks.rank() == 0 else nullcontext() as metrics,
         Progress("train", job.tokens, "tokens", before=step * job.batch_tokens, line_every_s=60) as progress,
         start.saver(run) as saver,
+        StopRequests(run.pretrain.stop, run.run.dir / FILE) as stop,
     ):
-        session = Session.begin(run, job, start, metrics, progress, saver)
+        session = Session.begin(run, job, start, metrics, progress, saver, stop)
         evaluate_base(session)
         checkpoint = run_stages(session, start.reader)
     ranks.wait_for_all()

@@ -102,7 +102,7 @@ def _judge(statuses: Sequence[int | None]) -> None:
     """Raise what the statuses mean; None is one that had to be killed because another had failed."""
     failed = [(rank, status) for rank, status in enumerate(statuses) if status]
     if {status for status in statuses if status != 0} == {UnfinishedError.exit_code}:
-        raise UnfinishedError("training has stopped as it was asked to, and saved; the same command goes on from there")
+        raise UnfinishedError("training has stopped before its end; its message stands above")
     # Named is first one that has said what is wrong, then one that somebody killed.
     saved = UnfinishedError.exit_code
     for rank, status in sorted(failed, key=lambda one: (one[1] == saved, one[1] < 0)):

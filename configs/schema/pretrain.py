@@ -122,6 +122,16 @@ class Evaluate(Section):
     """Held-out documents per source that are measured, the first by id."""
 
 
+class Stop(Section):
+    """When training saves and stops before its end, with exit status 75; the same command goes on from there."""
+
+    minutes: float | None = operational(None, gt=0)
+    """Minutes of training; none sets no limit. SIGTERM, SIGUSR1 and a file `stop` in the run's directory ask for it,
+    too."""
+    before_end_s: float = operational(300.0, ge=0)
+    """Seconds before the end of a Slurm job (SLURM_JOB_END_TIME); saving must fit into them."""
+
+
 class Log(Section):
     """What is told of a run while it goes on."""
 
@@ -171,6 +181,7 @@ class Pretrain(Section):
     checkpoint: Checkpoint = Checkpoint()
     evaluate: Evaluate = Evaluate()
     guards: Guards = Guards()
+    stop: Stop = operational(Stop())
     log: Log = operational(Log())
 
     def seq_len_in(self, stage: Stage) -> int:

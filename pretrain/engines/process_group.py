@@ -16,23 +16,25 @@ def world_size() -> int:
     """Processes of the run, before anything is started.
 
     Raises:
-        UserError: if only some of torchrun's variables are set, or one is no number.
+        UserError: if only some of the launcher's variables are set, or one is no number.
     """
     if "RANK" not in os.environ and "WORLD_SIZE" not in os.environ:
         return 1
     missing = [name for name in _VARIABLES if name not in os.environ]
     if missing:
-        raise UserError(f"the environment lacks {', '.join(missing)}; start the processes with torchrun")
+        raise UserError(
+            f"the environment lacks {', '.join(missing)}; start the processes with tsugiki run, srun or torchrun"
+        )
     return _number("WORLD_SIZE")
 
 
 def start() -> torch.device:
     """Join the other processes, once; gives the device of this one.
 
-    nccl where there is a GPU, gloo where there is none. Without torchrun's variables it is a group of one.
+    nccl where there is a GPU, gloo where there is none. Without a launcher's variables it is a group of one.
 
     Raises:
-        UserError: if only some of torchrun's variables are set, or this node has fewer GPUs than processes.
+        UserError: if only some of the launcher's variables are set, or this node has fewer GPUs than processes.
     """
     size = world_size()
     local = _number("LOCAL_RANK") if size > 1 or "RANK" in os.environ else 0
@@ -77,11 +79,24 @@ def rows_of_all(values: list[float]) -> list[list[float]]:
     """The values of each process, by rank; every process brings equally many."""
     if not dist.is_initialized():
         return [values]
-    device = torch.device("cuda", torch.cuda.current_device()) if dist.get_backend() == "nccl" else torch.device("cpu")
-    mine = torch.tensor(values, dtype=torch.float64, device=device)
+    mine = torch.tensor(values, dtype=torch.float64, device=_device())
     table = [torch.empty_like(mine) for _ in range(dist.get_world_size())]
     dist.all_gather(table, mine)
     return [row.tolist() for row in torch.stack(table).cpu()]
+
+
+def largest(value: int) -> int:
+    """The largest value that a process has, on every one."""
+    if not dist.is_initialized():
+        return value
+    most = torch.tensor(value, device=_device())
+    dist.all_reduce(most, dist.ReduceOp.MAX)
+    return int(most)
+
+
+def _device() -> torch.device:
+    """Where the group takes its numbers from."""
+    return torch.device("cuda", torch.cuda.current_device()) if dist.get_backend() == "nccl" else torch.device("cpu")
 
 
 def sum_by_source(
