@@ -270,7 +270,8 @@ def test_a_wrong_value_is_told_with_its_place_and_what_would_be_right(
         pytest.param(
             "{manuals: 1}",
             "{manuals: 1, mails: 1, notes: 1}",
-            "run.yaml:10:5: pretrain.stages: stage 'all' mixes mails, notes, which corpus.sources and token_sources lack",
+            "run.yaml:10:5: pretrain.stages: stage 'all' mixes mails, notes, "
+            "which corpus.sources and token_sources lack",
             id="stranger in the mixture",
         ),
         pytest.param(

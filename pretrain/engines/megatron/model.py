@@ -1,4 +1,5 @@
 """megatron-core's GPTModel for one rank of a layout, with our attention and norm in its layers."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
