@@ -7,18 +7,19 @@ document, or, where the base has none, the one that ends the document before.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from configs.artifact import Artifact
+from configs.errors import UserError
 from configs.schema.run import Run
 from corpus.documents import documents, shards_of
 from pretrain.document_format import DocumentFormat
 from pretrain.engines.base import Engine
 from pretrain.loader import Row, to_micro_batch
+from pretrain.measured import Measured
 from pretrain.micro_batch import MicroBatch
 from pretrain.packed_source import Stretch
 from pretrain.packing import pack
@@ -33,32 +34,6 @@ class HeldOut:
     characters: Mapping[str, int]
     """Unicode code points of each source's texts."""
     bytes: Mapping[str, int]
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What a model makes of the held-out texts of a source."""
-
-    nll_nats: float
-    tokens: int
-    characters: int
-    bytes: int
-
-    @property
-    def bits_per_character(self) -> float:
-        """Bits the model needs for a character."""
-        return self.nll_nats / math.log(2) / self.characters
-
-    def to_json(self) -> dict[str, float | int]:
-        """For the metrics file."""
-        return {
-            "bits_per_character": self.bits_per_character,
-            "bits_per_byte": self.nll_nats / math.log(2) / self.bytes,
-            "nll_nats": self.nll_nats,
-            "tokens": self.tokens,
-            "characters": self.characters,
-            "bytes": self.bytes,
-        }
 
 
 def load_held_out(run: Run, corpus: Artifact, form: DocumentFormat) -> HeldOut:
@@ -87,6 +62,17 @@ def _rows(texts: Sequence[str], source: int, form: DocumentFormat, seq_len: int)
         Stretch(encoded[piece["document"]][piece["start"] : piece["start"] + piece["length"] + 1]) for piece in pieces
     ]
     return [(stretches[start:end], source) for start, end in itertools.pairwise(first_S1)]
+
+
+def refuse_unmeasured_budgets(run: Run, held_out: HeldOut) -> None:
+    """Raise a UserError if there is no held-out text to check a budget of forgetting by."""
+    measured = {source for source, characters in held_out.characters.items() if characters}
+    measured |= {run.corpus.sources[source].language for source in measured}
+    if missing := [name for name in run.pretrain.forgetting.budgets if name not in measured]:
+        raise UserError(
+            f"pretrain.forgetting.budgets: there is no held-out text of {', '.join(missing)}; "
+            "raise corpus.held_out.share, or take the budget away"
+        )
 
 
 _PARTS = 10
@@ -122,18 +108,3 @@ def _share(batches: Sequence[MicroBatch], rank: int, ranks: int) -> list[MicroBa
     share = [batches[at] for at in range(rank, len(batches), ranks)]
     missing = -(-len(batches) // ranks) - len(share)
     return share + [batches[0].without_labels()] * missing
-
-
-def by_language(measured: Mapping[str, Measured], language_of: Mapping[str, str]) -> dict[str, Measured]:
-    """The sources of a language together."""
-    totals: dict[str, Measured] = {}
-    for source, one in measured.items():
-        language = language_of[source]
-        before = totals.get(language, Measured(0.0, 0, 0, 0))
-        totals[language] = Measured(
-            before.nll_nats + one.nll_nats,
-            before.tokens + one.tokens,
-            before.characters + one.characters,
-            before.bytes + one.bytes,
-        )
-    return totals

@@ -13,6 +13,7 @@ from pretrain.engines import hf_model
 from pretrain.engines.base import Engine
 from pretrain.engines.build import build_engine
 from pretrain.evaluate import HeldOut, load_held_out, measure
+from pretrain.forgetting import excesses, forgotten
 from pretrain.session import Session
 from pretrain.stage import train_plan
 from tokenizer.base import base_folder
@@ -37,8 +38,39 @@ def evaluate_base(session: Session) -> None:
 
 
 def evaluate_trained(session: Session, engine: Engine) -> None:
-    """Measure the model as it is now, unless an earlier attempt did at this step."""
+    """Measure the model as it is now, unless an earlier attempt did at this step; warns of what it has forgotten."""
     _evaluate(session, engine, session.held_out, "trained")
+    if session.metrics is not None:
+        step, shares = _newest_shares(session)
+        for excess in excesses(session.run.pretrain.forgetting, shares) if step == session.done.step else ():
+            _log.warning("step %d  forgets more than its budget: %s", step, excess)
+
+
+def why_to_stop(session: Session) -> str | None:
+    """What the run has forgotten by its newest measurement, where that must end it. Collective."""
+    if session.run.pretrain.forgetting.action == "warn":
+        return None
+    reason: str | None = None
+    if session.metrics is not None:
+        step, shares = _newest_shares(session)
+        found = excesses(session.run.pretrain.forgetting, shares)
+        if found:
+            reason = (
+                f"pretrain.forgetting: after step {step} the model predicts worse than the untouched base: "
+                f"{'; '.join(map(str, found))}. The state is saved; raise the budget or set action: warn to go on "
+                "from here, or start anew with a lower optim.lr or more of such text in the mixture"
+            )
+    return ranks.from_first(reason)
+
+
+def _newest_shares(session: Session) -> tuple[int, dict[str, float]]:
+    """Step of the newest measurement after the first step, and what was forgotten by then. On rank 0."""
+    assert session.metrics is not None
+    language_of = {name: source.language for name, source in session.run.corpus.sources.items()}
+    by_step = forgotten(session.metrics.evaluations, language_of)
+    newest = max(by_step, default=0)
+    # New rows that have learned nothing yet are no forgetting.
+    return (newest, by_step[newest]) if newest > 0 else (0, {})
 
 
 def _evaluate(session: Session, engine: Engine, held_out: HeldOut, model: str) -> None:
@@ -55,6 +87,7 @@ def _evaluate(session: Session, engine: Engine, held_out: HeldOut, model: str) -
         "sources": {source: one.to_json() for source, one in measured.items()},
     }
     scalars = {f"eval/{model}/bits_per_character/{source}": one.bits_per_character for source, one in measured.items()}
+    scalars |= {f"eval/{model}/bits_per_byte/{source}": one.bits_per_byte for source, one in measured.items()}
     session.metrics.write(line, scalars)
     told = "  ".join(f"{source} {one.bits_per_character:.3f}" for source, one in measured.items())
     _log.info("step %d  %s  bits per character  %s", session.done.step, model, told)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from configs.artifact import Artifact
-from configs.errors import UnfinishedError
+from configs.errors import UnfinishedError, UserError
 from pretrain.checkpoint.reader import CheckpointReader
 from pretrain.engines.base import Engine, StateReader
 from pretrain.engines.build import build_engine
-from pretrain.evaluations import evaluate_trained
+from pretrain.evaluations import evaluate_trained, why_to_stop
 from pretrain.job import TrainStage
 from pretrain.session import Session
 from pretrain.step import take_step, tell_speed
@@ -19,9 +19,11 @@ def run_stages(session: Session, first: StateReader) -> Artifact:
     Args:
         first: the state to begin with: of the newest checkpoint, or of the grafted base.
     Raises:
-        UserError: if too many steps are skipped, or the disk is full.
+        UserError: if too many steps are skipped, the model forgets more than it may, or the disk is full.
         UnfinishedError: if it was asked to stop, and has saved.
     """
+    if (early := _forgets_too_much(session)) is not None:
+        raise early
     done = session.done
     before: str | None = None
     checkpoint: Artifact | None = None
@@ -74,17 +76,32 @@ def _run_stage(session: Session, engine: Engine, stage: TrainStage) -> None:
         last = done.step == stage.end
         if done.step % settings.log.every_steps == 0 or last:
             tell_speed(session, engine, stage, loss)
-        if done.step % settings.evaluate.every_steps == 0 or done.step == job.steps:
+        early: UserError | None = None
+        if done.step % settings.evaluate.every_steps == 0 or last:
             evaluate_trained(session, engine)
-        why = session.stop.agreed() if done.step < job.steps else None
-        if done.step % settings.checkpoint.every_steps == 0 or last or why is not None:
+            early = _forgets_too_much(session)
+        early = early or _asked_to_stop(session)
+        if done.step % settings.checkpoint.every_steps == 0 or last or early is not None:
             if session.metrics is not None:
                 session.metrics.sync()
             session.saver.start(engine, done.step, done.to_json())
-        if why is not None:
+        if early is not None:
             session.saver.wait()
             session.stop.obeyed()
-            raise UnfinishedError(
-                f"training has stopped after step {done.step} of {job.steps}, because {why}; "
-                "all is saved, and the same command goes on from there"
-            )
+            raise early
+
+
+def _forgets_too_much(session: Session) -> UserError | None:
+    why = why_to_stop(session)
+    return UserError(why) if why is not None else None
+
+
+def _asked_to_stop(session: Session) -> UserError | None:
+    done, job = session.done, session.job
+    why = session.stop.agreed() if done.step < job.steps else None
+    if why is None:
+        return None
+    return UnfinishedError(
+        f"training has stopped after step {done.step} of {job.steps}, because {why}; "
+        "all is saved, and the same command goes on from there"
+    )

@@ -23,6 +23,8 @@ class Metrics:
 
         self._metrics = MetricsFile(directory, METRICS, step)
         self._speed = MetricsFile(directory, SPEED, step)
+        self.evaluations = [line for line in self._metrics.kept if line["kind"] == "evaluation"]
+        """Every line of one, earlier attempts' included."""
         self._seen = {(line["kind"], line["step"], line.get("model")) for line in self._metrics.kept}
         self._board = SummaryWriter(str(boards), purge_step=step + 1)
 
@@ -37,6 +39,8 @@ class Metrics:
             scalars: for TensorBoard, by name.
         """
         self._metrics.write(line)
+        if line["kind"] == "evaluation":
+            self.evaluations.append(line)
         self._draw(line["step"], scalars)
 
     def write_speed(self, line: dict[str, Any], scalars: dict[str, float]) -> None:

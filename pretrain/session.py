@@ -12,7 +12,7 @@ from pretrain.checkpoint.saver import Saver
 from pretrain.document_format import DocumentFormat
 from pretrain.engines import hf_model
 from pretrain.engines.base import EngineSpec
-from pretrain.evaluate import HeldOut, load_held_out
+from pretrain.evaluate import HeldOut, load_held_out, refuse_unmeasured_budgets
 from pretrain.flops import ModelFlops
 from pretrain.guards import Guard
 from pretrain.initial import Graft
@@ -57,19 +57,25 @@ class Session:
         saver: Saver,
         stop: StopRequests,
     ) -> Session:
-        """Read what the run needs beside its job: held-out text. Collective."""
+        """Read what the run needs beside its job: held-out text. Collective.
+
+        Raises:
+            UserError: if there is no such text to check a budget by.
+        """
         plan = train_plan(run)
         tokenizer = plan.upstream["tokenizer"]
         corpus = Artifact.open(plan.upstream["corpus"])
         config = hf_model.read_config(start.graft.base, start.graft.vocab_rows)
         form = DocumentFormat.from_folder(tokenizer / "hf", run.pretrain.end_of_document)
+        held_out = load_held_out(run, corpus, form)
+        refuse_unmeasured_budgets(run, held_out)
         return cls(
             run=run,
             root=plan.dir,
             job=job,
             graft=start.graft,
             parameters=start.parameters,
-            held_out=load_held_out(run, corpus, form),
+            held_out=held_out,
             metrics=metrics,
             progress=progress,
             speedometer=Speedometer(

@@ -7,13 +7,15 @@ from typing import Any
 
 from configs.artifact import Artifact
 from configs.schema.run import Run
-from pretrain.evaluate import Measured, by_language
+from pretrain.forgetting import forgotten
 from pretrain.job import Job
+from pretrain.measured import by_language, measured_in
 
 
 def summary(run: Run, job: Job, checkpoint: Artifact, metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Counts for the manifest, from the metrics and the last checkpoint."""
     steps = [line for line in metrics if line["kind"] == "step"]
+    by_step = forgotten(metrics, {name: source.language for name, source in run.corpus.sources.items()})
     return {
         "steps": job.steps,
         "tokens_trained": checkpoint.manifest["config"]["labelled"],
@@ -23,6 +25,7 @@ def summary(run: Run, job: Job, checkpoint: Artifact, metrics: Sequence[Mapping[
         "sequences": job.plan.taken(len(job.plan)),
         "order": [line["sha256"] for line in metrics if line["kind"] == "order"],
         "bits_per_character": bits_per_character(run, metrics),
+        "forgetting": by_step[max(by_step)] if by_step else {},
         "checkpoint": checkpoint.dir.name,
     }
 
@@ -41,13 +44,6 @@ def bits_per_character(run: Run, metrics: Sequence[Mapping[str, Any]]) -> dict[s
     for column, line in columns.items():
         if line is None:
             continue
-        for language, one in by_language(_measured(line), language_of).items():
+        for language, one in by_language(measured_in(line), language_of).items():
             table.setdefault(language, {})[column] = one.bits_per_character
     return table
-
-
-def _measured(line: Mapping[str, Any]) -> dict[str, Measured]:
-    return {
-        source: Measured(one["nll_nats"], one["tokens"], one["characters"], one["bytes"])
-        for source, one in line["sources"].items()
-    }

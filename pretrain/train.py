@@ -34,8 +34,8 @@ def train(run: Run) -> Artifact:
     """Train to the end, from the newest whole checkpoint if there is one.
 
     Raises:
-        UserError: if an earlier stage is not finished, the layout is impossible, too many steps are skipped, or the
-            disk is full.
+        UserError: if an earlier stage is not finished, the layout is impossible, too many steps are skipped, the
+            model forgets more than it may, or the disk is full.
         UnfinishedError: if it was asked to stop, and has saved.
     """
     plan = train_plan(run)

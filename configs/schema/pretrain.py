@@ -117,7 +117,8 @@ class Evaluate(Section):
     """Held-out measurements."""
 
     every_steps: int = Field(default=500, ge=1)
-    """Optimizer steps between two measurements; the first is before any step, the last at the end."""
+    """Optimizer steps between two measurements; besides, there is one before any step and one at the end of each
+    stage."""
     max_documents: int = Field(default=500, ge=1)
     """Held-out documents per source that are measured, the first by id."""
 
@@ -130,6 +131,22 @@ class Stop(Section):
     too."""
     before_end_s: float = operational(300.0, ge=0)
     """Seconds before the end of a Slurm job (SLURM_JOB_END_TIME); saving must fit into them."""
+
+
+class Forgetting(Section):
+    """How much worse the model may become at what the base could do."""
+
+    budgets: dict[str, float] = operational({})
+    """By source or language: the share by which its held-out bits per character may rise above the untouched base's;
+    checked at every measurement after the first step."""
+    action: Literal["warn", "stop"] = operational("warn")
+    """What happens when a budget is exceeded; stop: save and end, and the same command ends at once until a budget is
+    raised or this is warn."""
+
+    @rule("budgets")
+    def shares_above_nothing(self) -> str | None:
+        wrong = [name for name, share in self.budgets.items() if not 0 <= share < float("inf")]
+        return f"budgets must be shares of 0 or more, which {', '.join(wrong)} is not" if wrong else None
 
 
 class Log(Section):
@@ -180,6 +197,7 @@ class Pretrain(Section):
     """layers: activations within a layer are computed again in the backward pass instead of kept."""
     checkpoint: Checkpoint = Checkpoint()
     evaluate: Evaluate = Evaluate()
+    forgetting: Forgetting = operational(Forgetting())
     guards: Guards = Guards()
     stop: Stop = operational(Stop())
     log: Log = operational(Log())

@@ -62,6 +62,15 @@ class Run(Section):
             return None
         return f"expected one of {', '.join(sorted(known))}, got {self.pretrain.checkpoint.keep_best_by!r}"
 
+    @rule("pretrain.forgetting.budgets")
+    def budgets_are_measured(self) -> str | None:
+        sources = self.corpus.sources
+        known = {*sources, *(source.language for source in sources.values())}
+        strangers = sorted(set(self.pretrain.forgetting.budgets) - known)
+        return (
+            f"names {', '.join(strangers)}; sources and languages are {', '.join(sorted(known))}" if strangers else None
+        )
+
     @rule("pretrain.parallel")
     def processes_fit_layout(self) -> str | None:
         parallel, processes = self.pretrain.parallel, self.slurm.nodes * self.pretrain.parallel.processes

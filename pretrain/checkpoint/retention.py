@@ -6,11 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from configs.schema.pretrain import Checkpoint
 from configs.schema.run import Run
 from pretrain.checkpoint.directory import complete, incomplete, remove, step_of
-from pretrain.evaluate import Measured, by_language
+from pretrain.measured import by_language, measured_in
 from pretrain.metrics_file import METRICS
 
 
@@ -72,16 +73,13 @@ class Retention:
                 if '"evaluation"' not in text or not text.endswith("\n"):
                     continue
                 line = json.loads(text)
-                score = self._score(line["sources"]) if line["model"] == "trained" else None
+                score = self._score(line) if line["model"] == "trained" else None
                 if score is not None:
                     scores[int(line["step"])] = score
         return scores
 
-    def _score(self, sources: Mapping[str, Mapping[str, float]]) -> float | None:
-        measured = {
-            name: Measured(one["nll_nats"], int(one["tokens"]), int(one["characters"]), int(one["bytes"]))
-            for name, one in sources.items()
-        }
+    def _score(self, line: Mapping[str, Any]) -> float | None:
+        measured = measured_in(line)
         languages = by_language(measured, self.language_of)
         if self.settings.keep_best_by == "mean":
             values = [one.bits_per_character for one in languages.values()]

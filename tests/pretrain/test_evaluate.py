@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,14 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from configs.artifact import Artifact
+from configs.errors import UserError
 from configs.schema.run import Run
 from corpus.documents import documents, shards_of
 from pretrain.checkpoint.hf_reader import HfFolderReader
 from pretrain.document_format import DocumentFormat
 from pretrain.engines.base import EngineSpec
 from pretrain.engines.build import build_engine
-from pretrain.evaluate import Measured, by_language, load_held_out, measure
+from pretrain.evaluate import load_held_out, measure, refuse_unmeasured_budgets
 from pretrain.initial import graft
 from pretrain.micro_batch import MicroBatch
 from pretrain.stage import train_plan
@@ -108,17 +110,19 @@ def test_it_tells_how_far_it_is_and_measures_the_same_in_parts(packed: MakeRun) 
     assert measured["inhouse"].tokens == sum(len(_form(run).tokenizer.encode(text)) for text in _texts(run))
 
 
-def test_sources_of_a_language_are_added_up() -> None:
-    measured = {"a": Measured(2.0, 4, 10, 30), "b": Measured(4.0, 2, 20, 60), "c": Measured(1.0, 1, 5, 5)}
-    assert by_language(measured, {"a": "ja", "b": "ja", "c": "en"}) == {
-        "ja": Measured(6.0, 6, 30, 90),
-        "en": Measured(1.0, 1, 5, 5),
-    }
-
-
 def test_at_most_so_many_documents_are_measured(packed: MakeRun) -> None:
     run = packed("pretrain.evaluate.max_documents=1")
     corpus = Artifact.open(train_plan(run).upstream["corpus"])
     held_out = load_held_out(run, corpus, _form(run))
     first = min(documents(shards_of(corpus, "held_out", "english")))
     assert held_out.characters["english"] == len(first[1])
+
+
+@pytest.mark.parametrize("name", ["english", "en"], ids=["source", "language"])
+def test_a_budget_that_no_held_out_text_can_check_is_refused(packed: MakeRun, name: str) -> None:
+    run = packed(f"pretrain.forgetting.budgets={{{name}: 0.1, inhouse: 0.1}}")
+    held_out = load_held_out(run, Artifact.open(train_plan(run).upstream["corpus"]), _form(run))
+    refuse_unmeasured_budgets(run, held_out)
+    without = replace(held_out, characters={**held_out.characters, "english": 0})
+    with pytest.raises(UserError, match=rf"^pretrain\.forgetting\.budgets: there is no held-out text of {name}; raise"):
+        refuse_unmeasured_budgets(run, without)

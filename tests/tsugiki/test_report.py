@@ -50,7 +50,7 @@ def test_the_report_for_machines_has_every_figure_and_they_add_up(
 
 def test_the_page_needs_nothing_from_elsewhere(finished: Path) -> None:
     page = (finished / "run" / "report" / "report.html").read_text()
-    assert page.count("<svg") == 4
+    assert page.count("<svg") == 5
     assert not re.search(r"<(?:script|link|img|iframe)\b|@import|url\((?!#)", page)
     addresses = set(re.findall(r"https?://[^\"'\s<>)]+", page))
     assert {address for address in addresses if "w3.org" not in address and "matplotlib.org" not in address} <= {

@@ -12,6 +12,7 @@ from jinja2 import Environment, StrictUndefined
 
 from configs.artifact import Artifact
 from configs.schema.run import Run
+from pretrain.forgetting import forgotten
 from tsugiki.report import pictures
 from tsugiki.report.results import PAGE, Finished, results
 from tsugiki.report.stage import report_plan
@@ -39,6 +40,13 @@ def build_report(run: Run) -> Artifact:
         "loss": pictures.loss(metrics),
         "held_out": pictures.held_out(metrics),
     }
+    shares = forgotten(metrics, {name: source.language for name, source in run.corpus.sources.items()})
+    if shares:
+        # A source alone in its language has the same curve as the language; what a budget names is shown either way.
+        budgets = run.pretrain.forgetting.budgets
+        shown = [*run.corpus.sources, *(name for name in budgets if name not in run.corpus.sources)]
+        by_step = {step: {name: one[name] for name in shown if name in one} for step, one in shares.items()}
+        drawn["forgetting"] = pictures.forgetting(by_step, budgets)
     environment = Environment(undefined=StrictUndefined, autoescape=True, trim_blocks=True)
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     page = template.render(r=figures, pictures=drawn, samples=finished.samples)

@@ -110,3 +110,26 @@ def held_out(metrics: Sequence[Mapping[str, Any]]) -> str:
         axes.legend(frameon=False)
 
     return _draw(paint)
+
+
+def forgetting(shares: Mapping[int, Mapping[str, float]], budgets: Mapping[str, float]) -> str:
+    """Bits per character over those of the untouched base by step, in per cent; budgets as dotted lines.
+
+    Args:
+        shares: by step and name.
+        budgets: of names that occur there.
+    """
+
+    def paint(axes: Axes) -> None:
+        names = list(next(iter(shares.values())))
+        axes.axhline(0, color=_PALE, linewidth=1)
+        for name, colour in zip(names, _COLOURS, strict=False):
+            points = [100 * share[name] for share in shares.values()]
+            axes.plot(list(shares), points, marker="o", markersize=3, color=colour, label=name)
+            if name in budgets:
+                axes.axhline(100 * budgets[name], color=colour, linestyle=":", linewidth=1)
+        axes.set_xlabel("step (dotted: the budget)")
+        axes.set_ylabel("% over the untouched base")
+        axes.legend(frameon=False)
+
+    return _draw(paint)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from configs.errors import ConfigError
 from configs.load import load, validate
 from configs.places import override, parse_yaml
 from configs.schema.corpus import Source
@@ -51,7 +52,13 @@ def test_every_key_says_what_it_is(section: type[BaseModel]) -> None:
     assert {name for name in keys if not section.model_fields[name].description} == set()
 
 
-OPERATIONAL = ["corpus.workers=7", "tokenizer.workers=7", "pretrain.checkpoint={every_steps: 7, keep_last: 9}"]
+OPERATIONAL = [
+    "corpus.workers=7",
+    "tokenizer.workers=7",
+    "pretrain.checkpoint={every_steps: 7, keep_last: 9}",
+    "pretrain.log={every_steps: 7, straggler: 0.5}",
+    "pretrain.forgetting={budgets: {manuals: 0.1}, action: stop}",
+]
 
 
 @pytest.mark.parametrize("override", OPERATIONAL)
@@ -98,3 +105,22 @@ def test_a_source_may_not_be_called_what_no_file_may(run_text: str, name: str) -
     run = run_of(run_text)
     with pytest.raises(ValueError, match="should match pattern"):
         run.corpus.model_validate({"sources": {name: Source(path="x", language="ja")}})
+
+
+@pytest.mark.parametrize("name", ["manuals", "ja"])
+def test_a_budget_is_of_a_source_or_a_language(run_text: str, name: str) -> None:
+    assert run_of(run_text, f"pretrain.forgetting.budgets={{{name}: 0}}").pretrain.forgetting.budgets == {name: 0}
+
+
+@pytest.mark.parametrize(
+    ("budgets", "complaint"),
+    [
+        pytest.param("{english: 0.1}", "names english; sources and languages are ja, manuals", id="of no source"),
+        pytest.param(
+            "{ja: -0.01}", "budgets must be shares of 0 or more, which ja is not", id="just below what may be demanded"
+        ),
+    ],
+)
+def test_a_budget_that_nothing_can_keep_is_refused(run_text: str, budgets: str, complaint: str) -> None:
+    with pytest.raises(ConfigError, match=rf"pretrain\.forgetting\.budgets: {complaint}"):
+        run_of(run_text, f"pretrain.forgetting.budgets={budgets}")
