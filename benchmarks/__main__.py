@@ -1,4 +1,7 @@
-"""`python -m benchmarks NAME [--json]`: what is measured, as ratios against a peer or a limit of the same run."""
+"""`python -m benchmarks NAME [--json]`: what is measured, as ratios against a peer or a limit of the same run.
+
+It exits with 1 if a figure is beyond its limit.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,9 @@ import json
 import sys
 from importlib import import_module
 
-NAMES = ("corpus", "kernels", "order", "plan", "quickstart", "training")
+from benchmarks.figures import failed
+
+NAMES = ("corpus", "engines", "kernels", "order", "plan", "quickstart", "training")
 
 
 def main() -> int:
@@ -19,11 +24,14 @@ def main() -> int:
     figures = import_module(f"benchmarks.{arguments.name}").measure()
     if arguments.json:
         sys.stdout.write(json.dumps(figures, indent=1) + "\n")
-        return 0
-    for metric, figure in figures.items():
-        peers = "  ".join(f"{name} {value:,.4g}" for name, value in figure["peers"].items())
-        sys.stdout.write(f"{metric:<34} {figure['value']:>10,.4g} {figure['unit']:<10} {peers}\n")
-    return 0
+    else:
+        for metric, figure in figures.items():
+            peers = "  ".join(f"{name} {value:,.4g}" for name, value in figure["peers"].items())
+            sys.stdout.write(f"{metric:<34} {figure['value']:>10,.4g} {figure['unit']:<10} {peers}\n")
+    beyond = failed(figures)
+    if beyond:
+        sys.stderr.write(f"beyond the limit: {', '.join(beyond)}\n")
+    return 1 if beyond else 0
 
 
 if __name__ == "__main__":

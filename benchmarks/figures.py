@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 Figures = dict[str, dict[str, Any]]
@@ -23,3 +24,12 @@ def best_seconds(work: Callable[[], object], rounds: int = 5) -> float:
         work()
         seconds.append(time.perf_counter() - started)
     return min(seconds)
+
+
+def failed(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Metrics that are above their `limit` or below their `least`, or no number at all."""
+    return [
+        metric
+        for metric, one in figures.items()
+        if not one["peers"].get("least", -math.inf) <= one["value"] <= one["peers"].get("limit", math.inf)
+    ]

@@ -89,3 +89,23 @@ def documents(name: str, lengths: list[int], sources: list[int], generator: torc
         f"{name}/cu_seqlens": bounds.to(torch.int32),
         f"{name}/source": torch.repeat_interleave(torch.tensor(sources), torch.tensor(lengths)),
     }
+
+
+def every_label(name: str, tokens_N: torch.Tensor, lengths: list[int]) -> dict[str, torch.Tensor]:
+    """A micro-batch that asks for the log-probability of every token of the vocabulary at every position.
+
+    It is the same documents once per token of the vocabulary, with that token as the label of all positions; each
+    position of each copy is a source of its own, number copy * N + position.
+
+    Args:
+        tokens_N: all documents behind each other.
+        lengths: of the documents.
+    """
+    copies, total = OLD_ROWS + NEW_ROWS, len(tokens_N)
+    return {
+        f"{name}/0/tokens": tokens_N.repeat(copies),
+        f"{name}/0/labels": torch.arange(copies).repeat_interleave(total),
+        f"{name}/0/positions": torch.cat([torch.arange(length) for length in lengths]).repeat(copies),
+        f"{name}/0/cu_seqlens": torch.tensor([0, *lengths * copies]).cumsum(0).to(torch.int32),
+        f"{name}/0/source": torch.arange(copies * total),
+    }
