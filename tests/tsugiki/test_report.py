@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tsugiki.__main__ import main
+from tsugiki.report import pictures
 
 
 def test_a_run_ends_with_one_screen_of_results(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -58,6 +59,16 @@ def test_the_page_needs_nothing_from_elsewhere(finished: Path) -> None:
         "http://creativecommons.org/ns#",
         "http://purl.org/dc/dcmitype/StillImage",
     }
+
+
+def test_the_page_shows_what_was_forgotten_with_the_budgets(finished: Path) -> None:
+    shares = {0: {"english": 0.0, "en": 0.0}, 6: {"english": 0.02, "en": 0.02}}
+    drawn = {name: pictures.forgetting(shares, budgets) for name, budgets in (("none", {}), ("en", {"en": 0.01}))}
+    assert drawn["none"] == pictures.forgetting(shares, {})
+    assert drawn["none"] != drawn["en"]
+    page = (finished / "run" / "report" / "report.html").read_text()
+    assert "% over the untouched base" in page
+    assert "inhouse" in page
 
 
 def test_the_screen_can_be_drawn_and_fetches_nothing(finished: Path, tmp_path: Path) -> None:
