@@ -72,6 +72,7 @@ def _run_stage(session: Session, engine: Engine, stage: TrainStage) -> None:
     settings, done, job = session.run.pretrain, session.done, session.job
     while done.step < stage.end:
         loss = take_step(session, engine, stage)
+        session.saver.poll()
         session.progress.advance(job.batch_tokens, f"{stage.name}  step {done.step}/{job.steps}  loss {loss:.3f}")
         last = done.step == stage.end
         if done.step % settings.log.every_steps == 0 or last:

@@ -1,7 +1,7 @@
 """Saving beside training: every rank copies its state to host memory and goes on; a thread writes it.
 
 No rank waits for another while its files are written. The thread of rank 0 waits for the files of all, commits, and
-removes what is no longer kept; the ranks agree about how it went when the next save begins, or when asked to wait.
+removes what is no longer kept; the ranks agree about how it went after the next step, or when asked to wait.
 """
 
 from __future__ import annotations
@@ -33,6 +33,9 @@ _PARTS_TIMEOUT_S = 1800.0
 _PARTS_AT_THE_END_S = 30.0
 """So long rank 0 waits for the others' files when the run ends before the save does."""
 
+_ENDED, _GOES_ON, _FAILED = range(3)
+"""How a save goes on one rank; over all ranks it goes as the largest says."""
+
 
 @dataclass
 class _Save:
@@ -41,6 +44,8 @@ class _Save:
     directory: Path
     written: threading.Event = field(default_factory=threading.Event)
     """This rank's files are on the disk, or will never be."""
+    ended: threading.Event = field(default_factory=threading.Event)
+    """This rank has nothing more to do for it."""
     stop: threading.Event = field(default_factory=threading.Event)
     error: BaseException | None = None
     checkpoint: Artifact | None = None
@@ -78,7 +83,7 @@ class Saver:
 
     @property
     def failed(self) -> BaseException | None:
-        """Why the save that goes on cannot succeed, as far as this rank knows; `wait` then raises on all ranks."""
+        """Why the save that goes on cannot succeed, as far as this rank knows; `poll` then raises on all ranks."""
         return self._save.error if self._save is not None else None
 
     def prepare(
@@ -152,12 +157,25 @@ class Saver:
             save.error = error
         finally:
             save.written.set()
+            save.ended.set()
 
     def _remove_old(self) -> None:
         try:
             self._prune()
         except OSError as error:  # the new one is there all the same
             _log.warning("%s: older checkpoints were not removed: %s", self._root, error.strerror)
+
+    def poll(self) -> None:
+        """Look how the save goes that goes on, if there is one; made for every step. Collective.
+
+        Raises:
+            UserError: on all ranks, if it failed on any.
+        """
+        if self._save is None:
+            return
+        here = _FAILED if self.failed is not None else _GOES_ON if not self._save.ended.is_set() else _ENDED
+        if ranks.largest(here) != _GOES_ON:
+            self.wait()
 
     def wait(self) -> Artifact | None:
         """Wait until the save that goes on is committed; gives the newest checkpoint. Collective.

@@ -78,6 +78,22 @@ def test_written_beside_training_or_while_it_waits_the_bytes_are_the_same(tmp_pa
     assert len(written[0]) == 2 * 3 + 1  # two checkpoints of boxes, index and manifest; the pointer
 
 
+def test_looking_how_it_goes_does_not_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = Gate(monkeypatch, "write_files")
+    with Saver(tmp_path, {}, _nothing) as saver:
+        saver.poll()
+        saver.start(_both()[1], 1, {})
+        assert gate.reached.wait(60)
+        saver.poll()
+        assert complete(tmp_path) == []
+        gate.open.set()
+        assert saver._save is not None
+        assert saver._save.ended.wait(60)
+        saver.poll()
+        assert saver._save is None
+        assert len(complete(tmp_path)) == 1
+
+
 def test_the_next_save_waits_for_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gate = Gate(monkeypatch, "commit")
     with Saver(tmp_path, {}, _nothing) as saver:
@@ -121,7 +137,11 @@ def _refuse(*_: Any, **__: Any) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("name", ["write_files", "commit"])
-@pytest.mark.parametrize("surface", [Saver.wait, lambda saver: saver.start(_both()[1], 2, {})], ids=["wait", "start"])
+@pytest.mark.parametrize(
+    "surface",
+    [Saver.poll, Saver.wait, lambda saver: saver.start(_both()[1], 2, {})],
+    ids=["after a step", "at the end", "at the next save"],
+)
 def test_what_goes_wrong_in_the_thread_is_seen_at_once_and_raised_when_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, surface: Callable[[Saver], object]
 ) -> None:
