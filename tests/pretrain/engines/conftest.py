@@ -116,21 +116,20 @@ class Jobs:
         return self._job(framework, processes)[f"{layout}: {case}"]
 
     def back_on_single(self, layout: str) -> list[Any]:
-        """The second five steps on `single`, from the layout's checkpoint after the first five."""
+        """The second five steps on `single`, from the layout's checkpoint after the first five, saved there first."""
         framework, processes, _ = LAYOUTS[layout]
         self._job(framework, processes)
         key = (f"back from {framework}", processes)
         if key not in self._done:
             same = [name for name, (other, count, _) in LAYOUTS.items() if (other, count) == (framework, processes)]
-            cases = [
-                self.lab.case(
-                    name, "single", ("load", {"root": self.checkpoints(name, "whole"), "step": 5}), steps(5, 10)
-                )
-                for name in same
-            ]
+            cases = [self.lab.case(name, "single", *self._to_single(name), steps(5, 10)) for name in same]
             self._done[key] = self.lab.run(cases, processes=1)
         result: list[Any] = self._done[key][layout][0]
         return result
+
+    def _to_single(self, layout: str) -> list[Any]:
+        load = ("load", {"root": self.checkpoints(layout, "whole"), "step": 5})
+        return [load, ("save", {"root": self.checkpoints(layout, "back"), "step": 5})]
 
     def checkpoints(self, layout: str, case: str) -> str:
         """Where a case puts its checkpoints."""
@@ -171,7 +170,10 @@ class Jobs:
         return [
             case("whole", LOAD, evaluate("held_out"), steps(0, 5), save("whole", 5), steps(5, 10)),
             case("untied", LOAD, steps(0, 10), tied=False),
-            case("continued", ("load", {"root": whole, "step": 5}), steps(5, 10), evaluate("held_out")),
+            case(
+                *("continued", ("load", {"root": whole, "step": 5}), save("continued", 5)),
+                *(steps(5, 10), evaluate("held_out")),
+            ),
             case("documents", LOAD, evaluate("a_and_b"), evaluate("other_a_and_b")),
             case("faster new rows", LOAD, steps(0, 3, faster), save("faster", 3)),
             case(
