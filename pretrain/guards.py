@@ -3,38 +3,76 @@
 from __future__ import annotations
 
 import logging
+import math
+from collections.abc import Sequence
 
 from configs.errors import UserError
 from configs.schema.pretrain import Guards
-from pretrain.engines.base import StepSums
+from pretrain.engines.base import Limits, StepSums
+from pretrain.job import Progressed
 
 _log = logging.getLogger(__name__)
 
 
 class Guard:
-    """Counts skipped steps; the engine itself skips, before anything changes.
+    """Says what a step must keep to; the engine itself skips one that does not, before anything changes.
 
     Args:
-        skipped: steps that earlier attempts skipped.
+        done: holds, over restarts, how many steps were skipped, and what is usual.
     """
 
-    def __init__(self, settings: Guards, skipped: int) -> None:
-        self._settings, self._skipped = settings, skipped
+    def __init__(self, settings: Guards, done: Progressed) -> None:
+        self._settings, self._done = settings, done
 
-    def check(self, step: int, sums: StepSums) -> None:
+    def limits(self, *, new_stage: bool) -> Limits:
+        """Of the next step.
+
+        Args:
+            new_stage: whether it is the first of a stage; what was usual in the one before says nothing then.
+        """
+        settings, recent = self._settings, self._done.recent
+        if new_stage:
+            recent.clear()
+        if settings.spike_sigmas is None or len(recent) < settings.spike_window:
+            return Limits(settings.max_grad_norm)
+        loss, grad_norm = (above(values, settings.spike_sigmas) for values in zip(*recent, strict=True))
+        return Limits(min(grad_norm, settings.max_grad_norm), loss)
+
+    def check(self, step: int, sums: StepSums, limits: Limits) -> None:
         """Take note of a step.
 
         Raises:
             UserError: if more steps were skipped than the run file allows.
         """
+        loss = sums.nll / max(sums.tokens, 1)
         if not sums.skipped:
+            if self._settings.spike_sigmas is not None:
+                self._done.recent.append((loss, sums.grad_norm))
+                del self._done.recent[: -self._settings.spike_window]
             return
-        self._skipped += 1
+        self._done.skipped += 1
         _log.warning(
-            "step %d skipped: gradient norm %s is above %s", step, sums.grad_norm, self._settings.max_grad_norm
+            "step %d skipped: gradient norm %.6g, at most %.6g is allowed; loss %.6g nats, at most %.6g",
+            step,
+            sums.grad_norm,
+            limits.grad_norm,
+            loss,
+            limits.nll_per_token,
         )
-        if self._skipped > self._settings.max_skipped:
+        if self._done.skipped > self._settings.max_skipped:
             raise UserError(
-                f"pretrain.guards: {self._skipped} steps were skipped, max_skipped is {self._settings.max_skipped}; "
-                "the learning rate may be too high, or the data of these steps broken (metrics.jsonl has the steps)"
+                f"pretrain.guards: {self._done.skipped} steps were skipped, max_skipped is "
+                f"{self._settings.max_skipped}; the learning rate may be too high, or the data of these steps broken "
+                "(metrics.jsonl has the steps)"
             )
+
+
+def above(values: Sequence[float], sigmas: float) -> float:
+    """Mean and so many standard deviations: what is larger is a spike.
+
+    >>> above([1.0, 3.0], 2)
+    4.0
+    """
+    mean = math.fsum(values) / len(values)
+    variance = math.fsum((value - mean) ** 2 for value in values) / len(values)
+    return mean + sigmas * math.sqrt(variance)

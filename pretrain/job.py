@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from configs.errors import UserError
@@ -40,15 +40,18 @@ class Progressed:
     """Tokens that were predicted."""
     skipped: int = 0
     """Steps that were skipped."""
+    recent: list[tuple[float, float]] = field(default_factory=list)
+    """Loss in nats and gradient norm of the last steps that were taken, where a guard compares with them."""
 
-    def to_json(self) -> dict[str, int]:
+    def to_json(self) -> dict[str, Any]:
         """For the checkpoint's manifest."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Progressed:
         """Back from the manifest."""
-        return cls(**{name: int(data[name]) for name in ("step", "adam_steps", "labelled", "skipped")})
+        counts = {name: int(data[name]) for name in ("step", "adam_steps", "labelled", "skipped")}
+        return cls(**counts, recent=[(float(loss), float(norm)) for loss, norm in data.get("recent", [])])
 
 
 @dataclass(frozen=True)

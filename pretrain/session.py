@@ -81,7 +81,7 @@ class Session:
             speedometer=Speedometer(
                 run.pretrain.log, ModelFlops.of(config, start.parameters), run.pretrain.parallel.pipeline
             ),
-            guard=Guard(run.pretrain.guards, start.done.skipped),
+            guard=Guard(run.pretrain.guards, start.done),
             stop=stop,
             saver=saver,
             done=start.done,

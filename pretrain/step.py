@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from pretrain.engines.base import Engine, Limits
+from pretrain.engines.base import Engine
 from pretrain.job import TrainStage
 from pretrain.schedule import lr_by_group, share_in_stage
 from pretrain.session import Session
@@ -24,12 +24,12 @@ def take_step(session: Session, engine: Engine, stage: TrainStage) -> float:
     began = time.monotonic()
     batches = job.loader.micro_batches(done.step, engine.data_rank)
     waited_s = time.monotonic() - began
-    sums = engine.train_step(batches, rates, Limits(settings.guards.max_grad_norm))
+    limits = session.guard.limits(new_stage=done.step == stage.first)
+    sums = engine.train_step(batches, rates, limits)
     session.speedometer.add(batches, waited_s, time.monotonic() - began)
     done.step += 1
     done.adam_steps += not sums.skipped
     done.labelled += sums.tokens
-    done.skipped += sums.skipped
     loss = sums.nll / max(sums.tokens, 1)
     if session.metrics is not None:
         line: dict[str, Any] = {
@@ -48,7 +48,7 @@ def take_step(session: Session, engine: Engine, stage: TrainStage) -> float:
         scalars = {f"train/{name}": line[name] for name in drawn}
         session.metrics.write(line, scalars)
         _write_order(session)
-    session.guard.check(done.step, sums)
+    session.guard.check(done.step, sums, limits)
     return loss
 
 

@@ -163,6 +163,11 @@ class Guards(Section):
 
     max_grad_norm: float = Field(default=1e4, gt=0)
     """A step whose gradient norm is larger, or not a number, is skipped and recorded."""
+    spike_sigmas: float | None = Field(default=None, gt=0)
+    """A step is skipped, too, whose loss or gradient norm is above the mean of the last spike_window steps by more than
+    so many standard deviations; OLMo-core (SkipStepOptimizer) has 6; none is off."""
+    spike_window: int = Field(default=128, ge=2)
+    """Taken steps that say what is usual; as many at the beginning of each stage are not judged."""
     max_skipped: int = Field(default=10, ge=0)
     """More skipped steps than this stop the run."""
 
