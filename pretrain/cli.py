@@ -1,8 +1,9 @@
-"""`tsugiki pretrain pack|train|evaluate|export|trace`."""
+"""`tsugiki pretrain pack|train|evaluate|export|estimate|trace`."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from configs.cli import add_run_file, add_stage, load_run, say
 
@@ -24,6 +25,29 @@ def verbs(parser: argparse.ArgumentParser) -> None:
     trace.add_argument("ids", nargs="+", metavar="ID", help="id of a document, as in the corpus")
     trace.add_argument("--json", action="store_true", help="print for machines")
     trace.set_defaults(do=_trace)
+    estimate = commands.add_parser("estimate", help="memory, time, cost and layout of a run, without a GPU")
+    add_run_file(estimate)
+    estimate.add_argument(
+        "--gpu", metavar="NAME", help="kind of GPU, of configs/tables/devices.yaml (default: slurm.gpu)"
+    )
+    measured = estimate.add_mutually_exclusive_group()
+    measured.add_argument("--tokens-per-s", type=_positive, metavar="N", help="measured speed over all GPUs")
+    measured.add_argument(
+        "--measured", type=Path, metavar="DIR", help="checkpoints of a short run on the same GPUs; its speed counts"
+    )
+    estimate.add_argument(
+        "--disk-gb-per-s", type=_positive, default=2.0, metavar="N", help="speed of the disk (default: 2)"
+    )
+    estimate.add_argument("--gpu-hour-price", type=_positive, metavar="N", help="price of one GPU for one hour")
+    estimate.add_argument("--json", action="store_true", help="print for machines")
+    estimate.set_defaults(do=_estimate)
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise ValueError
+    return value
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
@@ -54,3 +78,25 @@ def _trace(arguments: argparse.Namespace) -> None:
         return
     for line in lines(traced):
         say(line)
+
+
+def _estimate(arguments: argparse.Namespace) -> None:
+    import json
+
+    from configs.errors import UserError
+
+    run = load_run(arguments)
+    from pretrain.estimate.build import estimate, refusal
+    from pretrain.estimate.duration import Rates, speed_of_run
+
+    tokens_per_s = arguments.tokens_per_s if arguments.measured is None else speed_of_run(arguments.measured)
+    rates = Rates(tokens_per_s, arguments.disk_gb_per_s, arguments.gpu_hour_price)
+    found = estimate(run, arguments.gpu, rates)
+    if arguments.json:
+        say(json.dumps(found, ensure_ascii=False, indent=1))
+    else:
+        from pretrain.estimate.screen import show
+
+        show(found)
+    if (why := refusal(found)) is not None:
+        raise UserError(why)

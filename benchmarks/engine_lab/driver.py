@@ -23,6 +23,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
+from benchmarks.engine_lab.allocated import state_bytes
 from configs.artifact import Artifact
 from configs.errors import UserError
 from configs.schema.pretrain import Optim, Parallel
@@ -67,6 +68,7 @@ class Case:
             "eval": self.eval,
             "save": self.save,
             "layer_passes": self.layer_passes,
+            "state_bytes": lambda: state_bytes(self._engine),
             "version": lambda module: import_module(module).__version__,
         }
         try:

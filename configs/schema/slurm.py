@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from configs.schema.section import Section
+from configs.schema.section import Section, operational
 
 
 class Slurm(Section):
@@ -18,6 +18,8 @@ class Slurm(Section):
     """Nodes of the training job; the other stages run on one."""
     gpus_per_node: int = Field(default=0, ge=0)
     """GPUs of each node; 0 asks for none."""
+    gpu: str | None = operational(None)
+    """Kind of GPU, as configs/tables/devices.yaml names it; `pretrain estimate` checks the memory against it."""
     cpus_per_task: int = Field(default=2, ge=1)
     """CPU cores of each process."""
     time: str = Field(default="24:00:00", pattern=r"^(\d+-)?\d{1,3}:\d{2}:\d{2}$")

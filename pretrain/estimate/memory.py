@@ -1,0 +1,96 @@
+"""Memory of the fullest rank, by part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pretrain.estimate.activations import kept_bytes, logit_bytes
+from pretrain.estimate.held import Held, held
+from pretrain.estimate.setup import Model, Setup
+
+SAFE_SHARE = 0.8
+"""Share of a GPU's memory below whose estimate no run was out of memory.
+
+Source: Fujii et al., arXiv:2411.06465: 454 runs of 4D-parallel training on A100 and H100.
+"""
+_FP32 = 4
+_MOMENTS = 2 * _FP32
+_BUCKET = 100_000_000
+"""Numbers that DeepSpeed reduces at a time."""
+_ZERO3_GATHERED = 1_000_000_000
+"""Numbers that ZeRO 3 may have gathered at once (`stage3_max_live_parameters`)."""
+
+Parts = dict[str, float]
+"""Bytes by part."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the fullest rank needs."""
+
+    stage: int
+    """Its pipeline stage."""
+    device: Parts
+    """On the GPU."""
+    host: Parts
+    """In the node's memory, for this rank."""
+
+    @property
+    def device_bytes(self) -> float:
+        """On the GPU, all together."""
+        return sum(self.device.values())
+
+    @property
+    def host_bytes(self) -> float:
+        """In the node's memory, for this rank."""
+        return sum(self.host.values())
+
+
+def memory(model: Model, setup: Setup) -> Memory:
+    """Of the rank that needs most."""
+    ranks = [_of_rank(model, setup, here) for here in held(model, setup)]
+    return max(ranks, key=lambda rank: rank.device_bytes)
+
+
+def _of_rank(model: Model, setup: Setup, here: Held) -> Memory:
+    device: Parts = {
+        **state(setup, here),
+        **working(setup, here),
+        "activations": kept_bytes(model, setup, here),
+        "logits": logit_bytes(model, setup, here),
+    }
+    # A checkpoint is written from a copy in the node's memory while training goes on.
+    host: Parts = {"checkpoint copy": (_FP32 + _MOMENTS) * here.optimised}
+    if setup.offload == "optimizer":
+        for part in ("fp32 weights", "moments"):
+            host[part] = device.pop(part)
+    return Memory(here.stage, device, host)
+
+
+def state(setup: Setup, here: Held) -> Parts:
+    """What outlives a step, to the byte: the weights that are computed with, their fp32 originals, Adam's moments."""
+    computed = 2 if setup.precision == "bf16" else _FP32
+    return {
+        "weights": computed * here.weights,
+        "fp32 weights": _FP32 * here.optimised if _has_originals(setup) else 0,
+        "moments": _MOMENTS * here.optimised,
+    }
+
+
+def _has_originals(setup: Setup) -> bool:
+    """Whether fp32 weights are kept beside those that are computed with; ZeRO 1 and 2 do so in fp32, too."""
+    return setup.precision == "bf16" or (setup.engine == "deepspeed" and setup.zero in ("1", "2"))
+
+
+def working(setup: Setup, here: Held) -> Parts:
+    """What a step needs beside state and activations: gradients, summed in fp32, and DeepSpeed's buffers."""
+    if setup.engine != "deepspeed":
+        return {"gradients": _FP32 * here.weights}
+    bucket = _FP32 * min(_BUCKET, here.optimised * setup.data)
+    if setup.zero in ("0", "1"):
+        return {"gradients": _FP32 * here.weights, "ZeRO buckets": bucket}
+    if setup.zero == "2":
+        return {"gradients": _FP32 * here.optimised, "ZeRO buckets": bucket}
+    computed = 2 if setup.precision == "bf16" else _FP32
+    gathered = computed * min(_ZERO3_GATHERED, here.optimised * setup.data)
+    return {"gradients": _FP32 * here.optimised, "ZeRO buckets": bucket, "gathered weights": gathered}

@@ -1,0 +1,166 @@
+"""What decides how much memory and time training takes: the layout, apart from the rest of the run file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from transformers import PretrainedConfig
+
+from configs.atomic_file import read_json
+from configs.errors import UserError
+from configs.schema.pretrain import Parallel
+from configs.schema.run import Run
+from pretrain.engines import hf_model
+from pretrain.engines.megatron import layout
+from pretrain.parameters import Parameters
+from tokenizer.base import config_folder
+from tokenizer.embed import padded_rows
+from tokenizer.stage import tokenizer_dir
+
+EngineName = Literal["single", "deepspeed", "megatron"]
+
+
+@dataclass(frozen=True)
+class Model:
+    """What is trained."""
+
+    config: PretrainedConfig
+    """With as many embedding rows as training has."""
+    parameters: Parameters
+    base_rows: int
+    """Embedding rows of the base."""
+
+    @classmethod
+    def of(cls, run: Run) -> Model:
+        """From the base's config.json alone.
+
+        Raises:
+            UserError: if there is none in reach, or its architecture is not supported.
+        """
+        config = hf_model.read_config(config_folder(run.pretrain.base))
+        base_rows = int(config.vocab_size)
+        config.vocab_size = _rows(run, base_rows)
+        return cls(config, Parameters.of(config), base_rows)
+
+
+def _rows(run: Run, base_rows: int) -> int:
+    """Rows after extension: exactly, once the tokenizer stage has run; until then with every row a token."""
+    recipe = tokenizer_dir(run) / "new_rows.json"
+    if recipe.exists():
+        made = read_json(recipe)
+        tokens = int(made["first_new_row"]) + len(made["spellings"])
+        return padded_rows(base_rows, tokens, int(made["pad_to_multiple"]))
+    return padded_rows(base_rows, base_rows + run.tokenizer.add, run.tokenizer.init.pad_to_multiple)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Engine, layout and sizes of a step."""
+
+    engine: EngineName
+    nodes: int
+    processes: int
+    """On each node; one GPU each."""
+    precision: Literal["bf16", "fp32"]
+    micro_batch: int
+    """Sequences of a forward pass."""
+    seq_len: int
+    """Of the stage whose forward passes are longest."""
+    batch_tokens: int
+    """Per optimizer step."""
+    tensor: int = 1
+    pipeline: int = 1
+    context: int = 1
+    sequence: bool = False
+    zero: Literal["0", "1", "2", "3"] = "1"
+    offload: Literal["none", "optimizer"] = "none"
+    recompute: Literal["none", "layers"] = "none"
+
+    @classmethod
+    def of(cls, run: Run) -> Setup:
+        """The setup that a run file asks for."""
+        settings, parallel = run.pretrain, run.pretrain.parallel
+        # The stage whose forward pass takes most tokens needs most memory.
+        longest = max(
+            settings.stages.values(), key=lambda stage: settings.micro_batch_in(stage) * settings.seq_len_in(stage)
+        )
+        return cls(
+            engine=settings.engine,
+            nodes=run.slurm.nodes,
+            processes=parallel.processes,
+            precision=settings.precision,
+            micro_batch=settings.micro_batch_in(longest),
+            seq_len=settings.seq_len_in(longest),
+            batch_tokens=settings.batch_tokens,
+            tensor=parallel.tensor,
+            pipeline=parallel.pipeline,
+            context=parallel.context,
+            sequence=parallel.sequence,
+            zero=parallel.zero,
+            offload=parallel.offload,
+            recompute=settings.recompute,
+        )
+
+    @property
+    def parallel(self) -> Parallel:
+        """The layout as the run file has it."""
+        return Parallel(
+            processes=self.processes,
+            tensor=self.tensor,
+            pipeline=self.pipeline,
+            context=self.context,
+            sequence=self.sequence,
+            zero=self.zero,
+            offload=self.offload,
+        )
+
+    @property
+    def world_size(self) -> int:
+        """Processes on all nodes."""
+        return self.nodes * self.processes
+
+    @property
+    def data(self) -> int:
+        """Ranks that get different data."""
+        return self.world_size // (self.tensor * self.pipeline * self.context)
+
+    @property
+    def micro_batches(self) -> int:
+        """Forward passes of each data rank in a step."""
+        return self.batch_tokens // (self.seq_len * self.micro_batch * self.data)
+
+    def problems(self, config: PretrainedConfig) -> list[str]:
+        """Why this cannot be, in words; nothing if it can."""
+        wrong = []
+        if self.engine == "megatron":
+            try:
+                layout.plan(config, self.parallel, self.world_size)
+            except UserError as error:
+                wrong.append(str(error))
+        if self.engine == "single" and self.world_size > 1:
+            wrong.append(f"the engine 'single' is one process, not {self.world_size}; choose deepspeed or megatron")
+        share = self.tensor * self.pipeline * self.context
+        if self.world_size % share == 0 and self.batch_tokens % (self.seq_len * self.micro_batch * self.data):
+            wrong.append(
+                f"the {self.batch_tokens // self.seq_len} sequences of a batch are not divisible by "
+                f"micro_batch x data ranks ({self.micro_batch} x {self.data})"
+            )
+        return wrong
+
+    def shown(self) -> str:
+        """In the words of the run file.
+
+        >>> Setup("deepspeed", 1, 8, "bf16", 1, 4096, 4_194_304, zero="2").shown()
+        'engine deepspeed, zero 2'
+        """
+        words = [f"engine {self.engine}"]
+        if self.engine == "deepspeed":
+            words.append(f"zero {self.zero}")
+        if self.offload != "none":
+            words.append(f"offload {self.offload}")
+        sizes = {"tensor": self.tensor, "pipeline": self.pipeline, "context": self.context}
+        words += [f"{name} {size}" for name, size in sizes.items() if size > 1]
+        words += ["sequence true"] * self.sequence
+        words += [f"recompute {self.recompute}"] * (self.recompute != "none")
+        return ", ".join(words)
