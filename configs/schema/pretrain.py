@@ -83,6 +83,8 @@ class Parallel(Section):
     """Context parallelism (Megatron): so many processes share each sequence."""
     sequence: bool = False
     """Sequence parallelism (Megatron): tensor ranks share what stands between their matrices, too."""
+    overlap: bool = False
+    """Gradients are summed over the data ranks, and changed weights gathered, while layers compute (Megatron)."""
     zero: Literal["0", "1", "2", "3"] = "1"
     """ZeRO stage (DeepSpeed)."""
     offload: Literal["none", "optimizer"] = "none"
@@ -254,6 +256,8 @@ class Pretrain(Section):
             return "tensor, pipeline and context parallelism need the engine 'megatron'"
         if self.parallel.sequence and self.parallel.tensor == 1:
             return "sequence parallelism needs tensor parallelism; set parallel.tensor, or sequence: false"
+        if self.parallel.overlap and self.engine != "megatron":
+            return "overlap needs the engine 'megatron'"
         if self.parallel.offload != "none" and (self.engine != "deepspeed" or self.parallel.zero == "0"):
             return "offload needs the engine 'deepspeed' and zero 1, 2 or 3"
         return None

@@ -262,6 +262,12 @@ def test_a_wrong_value_is_told_with_its_place_and_what_would_be_right(
             id="offload of nothing",
         ),
         pytest.param(
+            "batch_tokens: 16",
+            "batch_tokens: 16\n  engine: deepspeed\n  parallel: {overlap: true}",
+            "run.yaml:10:13: pretrain.parallel: overlap needs the engine 'megatron'",
+            id="overlap without Megatron",
+        ),
+        pytest.param(
             "{manuals: 1}",
             "{manuals: 0}",
             "run.yaml:10:32: pretrain.stages.all.mixture: weights must be positive numbers, which manuals is not",

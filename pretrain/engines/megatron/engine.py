@@ -57,8 +57,8 @@ class MegatronEngine:
             self._places = _checked_places(config, layout, self._tp_rank, parameters)
             adamw.freeze(parameters, _EMBEDDINGS, spec.train)
             self._adamw = adamw.build(parameters, _EMBEDDINGS, spec.optim)
-            self._model = core.wrap(model)
-            self._optimizer = distributed.distribute(self._adamw, self._model)
+            self._model = core.wrap(model, layout)
+            self._optimizer = distributed.distribute(self._adamw, self._model, layout)
         self._config = model.config
         self._config.finalize_model_grads_func = _reduce_gradients
         self._rotary = family(config.model_type).rotary(config).to(device)

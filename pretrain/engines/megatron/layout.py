@@ -19,6 +19,8 @@ class Layout:
     context: int
     sequence: bool
     """Whether tensor ranks share the positions between their matrices, too."""
+    overlap: bool
+    """Whether data ranks exchange gradients and weights while they compute."""
     data: int
     layers_per_stage: int
     vocab_rows: int
@@ -69,6 +71,7 @@ def plan(config: PretrainedConfig, parallel: Parallel, processes: int) -> Layout
         pipeline=pipeline,
         context=context,
         sequence=parallel.sequence,
+        overlap=parallel.overlap,
         data=processes // (tensor * pipeline * context),
         layers_per_stage=config.num_hidden_layers // pipeline,
         vocab_rows=config.vocab_size,

@@ -93,13 +93,29 @@ def build(config: PretrainedConfig, layout: Layout, spec: EngineSpec) -> Any:
     )
 
 
-def wrap(model: Any) -> Any:
+_BUCKETS = 4
+"""At least so many are reduced one by one; a model in one would wait for its last gradient before the first."""
+
+
+def wrap(model: Any, layout: Layout) -> Any:
     """The model with gradients in fp32 buffers that the distributed optimizer cuts up; they are summed there."""
-    return DistributedDataParallel(
+    trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    # megatron-core's own size for large models: the more ranks, the more waiting a reduction costs.
+    usual = max(40_000_000, 1_000_000 * layout.optimizer_shares)
+    wrapped = DistributedDataParallel(
         model.config,
-        DistributedDataParallelConfig(grad_reduce_in_fp32=True, use_distributed_optimizer=True),
+        DistributedDataParallelConfig(
+            grad_reduce_in_fp32=True,
+            use_distributed_optimizer=True,
+            overlap_grad_reduce=layout.overlap,
+            overlap_param_gather=layout.overlap,
+            bucket_size=min(usual, max(1, trained // _BUCKETS)),
+        ),
         model,
     )
+    if layout.overlap:
+        model.config.no_sync_func = wrapped.no_sync  # gradients of all but the last micro-batch only add up
+    return wrapped
 
 
 def core_names(model: Any, layout: Layout) -> dict[str, torch.nn.Parameter]:

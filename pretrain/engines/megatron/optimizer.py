@@ -19,7 +19,7 @@ from pretrain.engines.megatron.layout import Layout
 from pretrain.engines.shards import Shard, even_share
 
 
-def distribute(adamw: torch.optim.AdamW, model: Any) -> Any:
+def distribute(adamw: torch.optim.AdamW, model: Any, layout: Layout) -> Any:
     """Cut what AdamW trains into this rank's share of the gradient buffers.
 
     Built by its class and not by `get_megatron_optimizer`, which takes Transformer Engine's or Apex' Adam where one
@@ -34,6 +34,7 @@ def distribute(adamw: torch.optim.AdamW, model: Any) -> Any:
                 bf16=model.config.bf16,
                 params_dtype=model.config.params_dtype,
                 use_distributed_optimizer=True,
+                overlap_param_gather=layout.overlap,
             ),
             grad_scaler=None,
             init_state_fn=None,

@@ -148,6 +148,7 @@ class Jobs:
             cases = [case for layout in same or ["single"] for case in self._cases(layout)]
             if framework != "deepspeed":
                 cases += [case for layout in same or ["single"] for case in self._bf16_cases(layout)]
+            cases += [self._overlap(layout) for layout in OVERLAPPED if layout in same]
             cases += [self._move(source, target) for source, target in MOVES if {source, target} <= set(same)]
             try:
                 self._done[key] = self.lab.run(cases, processes=processes, timeout_s=60 + 5 * len(cases))
@@ -207,6 +208,14 @@ class Jobs:
             case("bf16 new rows", LOAD, steps(0, 1), save("bf16 new rows", 1), train="new_rows", tied=False),
         ]
 
+    def _overlap(self, layout: str) -> dict[str, Any]:
+        """The steps of the bf16 case, with reductions and gathering beside the layers."""
+        framework, _, parallel = LAYOUTS[layout]
+        do = (LOAD, steps(0, 2), steps(2, 4), evaluate("held_out"))
+        return self.lab.case(
+            f"{layout}: overlap", framework, *do, parallel={**parallel, "overlap": True}, precision="bf16"
+        )
+
     def _move(self, source: str, target: str) -> dict[str, Any]:
         """Take the bf16 checkpoint of one layout to another, and write what it is there."""
         framework, _, parallel = LAYOUTS[target]
@@ -214,6 +223,9 @@ class Jobs:
         save = ("save", {"root": self.checkpoints(target, f"from {source}"), "step": 2})
         return self.lab.case(f"{target}: from {source}", framework, load, save, parallel=parallel, precision="bf16")
 
+
+OVERLAPPED = ["data 2", "pipeline 2", "context 2", "pipeline 2 x data 2", "tensor 2 x data 2"]
+"""Layouts that are also run with parallel.overlap."""
 
 MOVES = [
     *(("data 2", "tensor 2"), ("tensor 2", "data 2"), ("tensor 2", "pipeline 2"), ("pipeline 2", "context 2")),

@@ -17,7 +17,7 @@ from pretrain.checkpoint.directory import step_dir
 from pretrain.checkpoint.hf_reader import HfFolderReader
 from pretrain.checkpoint.reader import CheckpointReader
 from pretrain.engines.base import Kind
-from tests.pretrain.engines.conftest import MOVES
+from tests.pretrain.engines.conftest import MOVES, OVERLAPPED
 
 if TYPE_CHECKING:
     from tests.pretrain.engines.conftest import Jobs
@@ -193,6 +193,20 @@ def test_z_loss_moves_the_weights_and_is_not_in_the_losses(jobs: Jobs, layout: s
     without = jobs.seen("single", "whole")[2]
     assert right[0][0] == without[0][0]
     assert right[0][2] != pytest.approx(without[0][2], rel=1e-2)
+
+
+@pytest.mark.parametrize(
+    "layout", [pytest.param(name, marks=pytest.mark.slow if " x " in name else ()) for name in OVERLAPPED]
+)
+def test_overlapped_reductions_and_gathering_change_no_loss(jobs: Jobs, layout: str) -> None:
+    _, first, second, held_out = jobs.seen(layout, "overlap")
+    _, right_first, _, right_second, right_held_out = jobs.seen(layout, "bf16")
+    assert held_out == right_held_out
+    for (*sums, norm, skipped), (*right, right_norm, right_skipped) in zip(
+        [*first, *second], [*right_first, *right_second], strict=True
+    ):
+        assert (sums, skipped) == (right, right_skipped)
+        assert norm == pytest.approx(right_norm, rel=1e-12)  # its float64 sum goes over other stretches
 
 
 def test_layers_that_are_computed_again_change_no_bit(jobs: Jobs) -> None:
