@@ -12,7 +12,7 @@ from importlib import import_module
 
 from benchmarks.figures import failed
 
-NAMES = ("corpus", "engines", "kernels", "order", "plan", "quickstart", "training")
+NAMES = ("corpus", "engines", "kernels", "order", "plan", "quickstart", "tokenise", "training")
 
 
 def main() -> int:

@@ -1,0 +1,82 @@
+"""Tokenising on one core, beside `datasets.map` with the same fast tokenizer over the same file; and the padding."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import datasets
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from transformers import AutoTokenizer
+
+from benchmarks.figures import Figures, figure
+from benchmarks.text import japanese
+from configs.artifact import Claim
+from pretrain.indexed_tokens import IndexedTokens
+from pretrain.packing import pack
+from pretrain.tokenise_task import TokeniseArgument, tokenise_shard
+
+_BASE = Path("models/smollm2-135m-instruct")
+# More than 10 M tokens of it, which is from where on a source is packed with little padding.
+_MEGABYTES = 18
+_ROUNDS = 2
+_SEQ_LEN = 4096
+
+
+def measure() -> Figures:
+    """Millions of tokens per CPU second from a Parquet shard to token files, and what 4,096 of them waste."""
+    # One core for all, so that the ratio is one of work and not of threads.
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    datasets.disable_progress_bars()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        shard = folder / "text-00000.parquet"
+        pq.write_table(pa.table({"text": pa.array(japanese(_MEGABYTES), pa.large_string())}), shard)
+        argument = TokeniseArgument(shard, _BASE, None, 1)
+        claim = Claim(folder, "task", "digest")
+        ways = {
+            "ours": lambda: tokenise_shard(claim, argument),
+            "datasets_map": _mapped(folder, shard, {}),
+            "datasets_map_ids_only": _mapped(folder, shard, {"return_attention_mask": False}),
+        }
+        seconds = _cpu_seconds(ways)
+        tokens_N = IndexedTokens(folder / "text-00000").lengths()
+        million = int(tokens_N.sum()) / 1e6
+        first_S1, pieces = pack(tokens_N, _SEQ_LEN)
+        padding = 1 - int(pieces["length"].sum(dtype=np.int64)) / ((len(first_S1) - 1) * _SEQ_LEN)
+    speed = {way: million / seconds[way] for way in ways}
+    ours = speed.pop("ours")
+    return {
+        "tokenise/speed": figure(ours, "Mtokens/s", **speed),
+        "tokenise/times_as_fast": figure(ours / speed["datasets_map"], "x", at_least=1.5),
+        "tokenise/padding_share": figure(padding, "share", limit=0.01, million_tokens=million),
+    }
+
+
+def _mapped(folder: Path, shard: Path, settings: dict[str, bool]) -> Callable[[], object]:
+    tokenizer = AutoTokenizer.from_pretrained(_BASE)
+    end = tokenizer.eos_token_id
+
+    def encode(rows: dict[str, list[str]]) -> dict[str, list[list[int]]]:
+        encoded = tokenizer(rows["text"], add_special_tokens=False, **settings)
+        return {name: [[*one, end if name == "input_ids" else 1] for one in encoded[name]] for name in encoded}
+
+    rows = datasets.Dataset.from_parquet(str(shard), cache_dir=str(folder / "cache"))
+    return lambda: rows.map(encode, batched=True, remove_columns=["text"], load_from_cache_file=False)
+
+
+def _cpu_seconds(ways: dict[str, Callable[[], object]]) -> dict[str, float]:
+    """Least CPU time of each, in turn: others on the machine only ever add time."""
+    least = dict.fromkeys(ways, float("inf"))
+    for _ in range(_ROUNDS):
+        for name, work in ways.items():
+            started = time.process_time()
+            work()
+            least[name] = min(least[name], time.process_time() - started)
+    return least
