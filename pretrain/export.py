@@ -88,11 +88,12 @@ def export_model(run: Run) -> Artifact:
         rows = rounded.shapes["model.embed_tokens.weight"][0]
         tokenizer = plan.upstream["tokenizer"] / "hf"
         form = DocumentFormat.from_folder(tokenizer, run.pretrain.end_of_document)
-        _write_model(builder, base, tokenizer, rounded, rows, run.export.dtype)
+        _write_weights(builder, rounded, run.export.dtype)
+        _write_rest(builder, base, tokenizer, _config(base, rows, run))
         progress.advance(1, "written")
         texts = _gate_texts(run, form, plan.upstream["tokenizer"])
         folder = builder.dir / HF
-        result = gate.check(folder, base, form, rounded, rows, texts)
+        result = gate.check(folder, base, form, rounded, rows, texts, run.pretrain.last_rope_base)
         with builder.file("gate.json") as out:
             out.write(canonical_json(result.to_json()))
         if not result.passed:
@@ -112,15 +113,18 @@ def export_model(run: Run) -> Artifact:
     return Artifact.open(plan.dir)
 
 
-def _write_model(builder: Builder, base: Path, tokenizer: Path, rounded: RoundedReader, rows: int, dtype: str) -> None:
+def _write_weights(builder: Builder, rounded: RoundedReader, dtype: str) -> None:
     shapes = rounded.shapes
     tensors = {
         name: rounded.read(name, Box.whole(shape), "master").to(_DTYPES[dtype]) for name, shape in shapes.items()
     }
     for name in write_weights(builder.dir / HF, tensors):
         builder.adopt(f"{HF}/{name}")
+
+
+def _write_rest(builder: Builder, base: Path, tokenizer: Path, config: dict[str, Any]) -> None:
     with builder.file(f"{HF}/config.json") as out:
-        out.write(canonical_json(_config(read_json(base / "config.json"), rows, dtype)))
+        out.write(canonical_json(config))
     generation = base / "generation_config.json"
     if generation.exists():
         with builder.file(f"{HF}/{generation.name}") as out:
@@ -130,10 +134,13 @@ def _write_model(builder: Builder, base: Path, tokenizer: Path, rounded: Rounded
             out.write(path.read_bytes())
 
 
-def _config(base: dict[str, Any], rows: int, dtype: str) -> dict[str, Any]:
+def _config(base: Path, rows: int, run: Run) -> dict[str, Any]:
     """The base's config with what changed; RoPE under the names of transformers 4 too, which else reads 10,000."""
-    config = {**base, "vocab_size": rows, "dtype": dtype, "torch_dtype": dtype}
-    found = gate.rope(base)
+    dtype = run.export.dtype
+    config = {**read_json(base / "config.json"), "vocab_size": rows, "dtype": dtype, "torch_dtype": dtype}
+    found = gate.rope(config, run.pretrain.last_rope_base)
+    if config.get("rope_parameters"):
+        config["rope_parameters"] = found
     config["rope_theta"] = found["rope_theta"]
     if found["rope_type"] != "default":
         config["rope_scaling"] = {key: value for key, value in found.items() if key != "rope_theta"}

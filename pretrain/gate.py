@@ -46,13 +46,20 @@ class GateResult:
 
 
 def check(
-    folder: Path, base: Path, form: DocumentFormat, rounded: StateReader, vocab_rows: int, texts: Sequence[str]
+    folder: Path,
+    base: Path,
+    form: DocumentFormat,
+    rounded: StateReader,
+    vocab_rows: int,
+    texts: Sequence[str],
+    rope_base: float | None = None,
 ) -> GateResult:
     """Compare the folder, as transformers reloads it, with the weights it was made from.
 
     Args:
         rounded: the trained weights after rounding to the folder's number format.
         texts: what logits and tokenizer are compared on; together they should use every new token.
+        rope_base: base of the rotary embedding when training ended; none if it is that of `base`.
     """
     failures: list[str] = []
     loaded: Any = AutoModelForCausalLM.from_pretrained(
@@ -68,18 +75,20 @@ def check(
             failures.append(
                 f"transformers reports {what.replace('_', ' ')}: {', '.join(sorted(map(str, loading[what]))[:3])}"
             )
-    failures += _config_failures(read_json(base / "config.json"), read_json(folder / "config.json"), vocab_rows)
+    config = read_json(base / "config.json")
+    config["rope_parameters"] = rope(config, rope_base)
+    failures += _config_failures(config, read_json(folder / "config.json"), vocab_rows)
     failures += _tokenizer_failures(folder, form, texts)
-    ours = _trained_model(base, rounded, vocab_rows)
+    ours = _trained_model(base, rounded, vocab_rows, rope_base)
     difference, largest = _compare_logits(ours, reloaded.eval(), form.encode(texts))
     if not difference <= RELATIVE_TOLERANCE * max(1.0, largest):
         failures.append(f"logits differ by {difference:.2e}, the largest is {largest:.1f}")
     return GateResult(difference, largest, tuple(failures))
 
 
-def _trained_model(base: Path, rounded: StateReader, vocab_rows: int) -> PreTrainedModel:
+def _trained_model(base: Path, rounded: StateReader, vocab_rows: int, rope_base: float | None) -> PreTrainedModel:
     """The trained weights in the model as the engine runs it, with packed attention."""
-    model = hf_model.empty_model(hf_model.read_config(base, vocab_rows))
+    model = hf_model.empty_model(hf_model.read_config(base, vocab_rows, rope_base=rope_base))
     hf_model.fill(model, rounded)
     model.eval()
     return model
@@ -129,11 +138,17 @@ def _config_failures(base: Mapping[str, Any], exported: Mapping[str, Any], vocab
     return failures
 
 
-def rope(config: Mapping[str, Any]) -> dict[str, Any]:
-    """RoPE base and scaling, from the names of transformers 4 and 5."""
+def rope(config: Mapping[str, Any], rope_base: float | None = None) -> dict[str, Any]:
+    """RoPE base and scaling, from the names of transformers 4 and 5.
+
+    Args:
+        rope_base: replaces the base.
+    """
     parameters = dict(config.get("rope_parameters") or config.get("rope_scaling") or {})
     parameters.setdefault("rope_theta", config.get("rope_theta", 10_000.0))
     parameters.setdefault("rope_type", parameters.pop("type", "default"))
+    if rope_base is not None:
+        parameters["rope_theta"] = rope_base
     return parameters
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig
+from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
 from configs.artifact import Artifact
 from configs.errors import UserError
@@ -73,6 +74,34 @@ def test_the_folder_has_nothing_of_this_machine(exported: Run) -> None:
 def test_transformers_4_finds_rope_under_its_own_name(exported: Run) -> None:
     config = json.loads((model_dir(exported) / "hf" / "config.json").read_text())
     assert config["rope_theta"] == config["rope_parameters"]["rope_theta"] == 10_000.0
+
+
+SCALED = {
+    "rope_type": "llama3",
+    "rope_theta": 10_000.0,
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 16,
+}
+
+
+def test_the_rope_of_the_last_stage_is_exported_with_the_scaling_of_the_base(tmp_path: Path) -> None:
+    run = tiny_run(
+        tmp_path, "pretrain.stages.all.tokens=512", "pretrain.stages.all.rope_base=500000", "export.prompts=[]"
+    )
+    path = tmp_path / "base" / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "rope_parameters": SCALED}))
+    for stage in (build_corpus, extend_tokenizer, pack_tokens, train, export_model):
+        stage(run)
+    expected = {**SCALED, "rope_theta": 500_000.0}
+    config = json.loads((model_dir(run) / "hf" / "config.json").read_text())
+    assert config["rope_parameters"] == expected
+    assert config["rope_theta"] == 500_000.0
+    assert config["rope_scaling"] == {key: value for key, value in expected.items() if key != "rope_theta"}
+    ours = AutoModelForCausalLM.from_pretrained(model_dir(run) / "hf").model.rotary_emb
+    right = LlamaConfig(hidden_size=32, num_attention_heads=4, max_position_embeddings=256, rope_parameters=expected)
+    assert torch.equal(ours.inv_freq, LlamaRotaryEmbedding(right).inv_freq)
 
 
 def test_the_tokenizer_is_the_one_training_used(exported: Run) -> None:
