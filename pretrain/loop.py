@@ -9,6 +9,7 @@ from pretrain.engines.base import Engine, StateReader
 from pretrain.engines.build import build_engine
 from pretrain.evaluations import evaluate_trained, why_to_stop
 from pretrain.job import TrainStage
+from pretrain.prefetch import Prefetch
 from pretrain.session import Session
 from pretrain.step import take_step, tell_speed
 
@@ -43,7 +44,8 @@ def run_stages(session: Session, first: StateReader) -> Artifact:
         _prepare_saves(session, engine)
         if done.step == 0:
             evaluate_trained(session, engine)
-        _run_stage(session, engine, stage)
+        with _prefetch(session, engine, stage) as batches_of:
+            _run_stage(session, engine, stage, batches_of)
         engine.close()
         before = stage.train
         checkpoint = session.saver.wait()
@@ -68,10 +70,15 @@ class _WeightsOnly:
         self.read = reader.read
 
 
-def _run_stage(session: Session, engine: Engine, stage: TrainStage) -> None:
+def _prefetch(session: Session, engine: Engine, stage: TrainStage) -> Prefetch:
+    loader, data_rank = session.job.loader, engine.data_rank
+    return Prefetch(lambda step: loader.micro_batches(step, data_rank), stage.end)
+
+
+def _run_stage(session: Session, engine: Engine, stage: TrainStage, batches_of: Prefetch) -> None:
     settings, done, job = session.run.pretrain, session.done, session.job
     while done.step < stage.end:
-        loss = take_step(session, engine, stage)
+        loss = take_step(session, engine, stage, batches_of)
         session.saver.poll()
         session.progress.advance(job.batch_tokens, f"{stage.name}  step {done.step}/{job.steps}  loss {loss:.3f}")
         last = done.step == stage.end

@@ -7,11 +7,12 @@ from typing import Any
 
 from pretrain.engines.base import Engine
 from pretrain.job import TrainStage
+from pretrain.prefetch import Prefetch
 from pretrain.schedule import lr_by_group, share_in_stage
 from pretrain.session import Session
 
 
-def take_step(session: Session, engine: Engine, stage: TrainStage) -> float:
+def take_step(session: Session, engine: Engine, stage: TrainStage, batches_of: Prefetch) -> float:
     """Advance by one optimizer step; gives the mean loss in nats.
 
     Raises:
@@ -22,7 +23,7 @@ def take_step(session: Session, engine: Engine, stage: TrainStage) -> float:
     of_stage = settings.stages[stage.name]
     rates = lr_by_group(settings.optim, share_in_stage(settings.optim, of_stage, begins, ends, seen, job.tokens))
     began = time.monotonic()
-    batches = job.loader.micro_batches(done.step, engine.data_rank)
+    batches = batches_of.take(done.step)
     waited_s = time.monotonic() - began
     limits = session.guard.limits(new_stage=done.step == stage.first)
     sums = engine.train_step(batches, rates, limits)
