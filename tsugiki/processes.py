@@ -63,6 +63,7 @@ def _meeting_point(count: int) -> dict[str, str]:
     return {
         STARTED_BY: str(os.getpid()),
         "WORLD_SIZE": str(count),
+        "LOCAL_WORLD_SIZE": str(count),
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
     }
@@ -103,9 +104,10 @@ def _judge(statuses: Sequence[int | None]) -> None:
     failed = [(rank, status) for rank, status in enumerate(statuses) if status]
     if {status for status in statuses if status != 0} == {UnfinishedError.exit_code}:
         raise UnfinishedError("training has stopped before its end; its message stands above")
-    # Named is first one that has said what is wrong, then one that somebody killed.
-    saved = UnfinishedError.exit_code
-    for rank, status in sorted(failed, key=lambda one: (one[1] == saved, one[1] < 0)):
+    # Named is first one that was killed, by somebody or for want of memory: those it leaves behind fail for it. Then
+    # one that has said what is wrong; other signals are how torch ends a process whose peer is gone.
+    saved, killed = UnfinishedError.exit_code, -signal.SIGKILL
+    for rank, status in sorted(failed, key=lambda one: (one[1] != killed, one[1] == saved, one[1] < 0)):
         if status > 0:
             raise UserError(f"training stopped: process {rank} ended with status {status}; its message stands above")
         raise UserError(

@@ -32,16 +32,16 @@ def program(body: str) -> list[str]:
 
 
 def test_each_knows_its_place(tmp_path: Path) -> None:
-    names = "RANK LOCAL_RANK WORLD_SIZE MASTER_ADDR"
+    names = "RANK LOCAL_RANK WORLD_SIZE MASTER_ADDR LOCAL_WORLD_SIZE"
     body = f"""
         words = [os.environ[name] for name in "{names}".split()]
         Path("{tmp_path}", str(rank)).write_text(" ".join(words) + " " + os.environ["MASTER_PORT"])
     """
     run_together(program(body), 2, _PATH)
     first, second = ((tmp_path / str(rank)).read_text().split() for rank in range(2))
-    assert first[:4] == ["0", "0", "2", "127.0.0.1"]
-    assert second[:4] == ["1", "1", "2", "127.0.0.1"]
-    assert first[4] == second[4]
+    assert first[:5] == ["0", "0", "2", "127.0.0.1", "2"]
+    assert second[:5] == ["1", "1", "2", "127.0.0.1", "2"]
+    assert first[5] == second[5]
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,24 @@ def test_each_knows_its_place(tmp_path: Path) -> None:
             UserError,
             "process 1 was ended by SIGKILL; the same command goes on",
             id="one is killed and the other waits for it",
+        ),
+        pytest.param(
+            "os.kill(os.getpid(), signal.SIGKILL if rank else signal.SIGABRT)",
+            UserError,
+            "process 1 was ended by SIGKILL",
+            id="one is killed and the other breaks off for it",
+        ),
+        pytest.param(
+            "os.kill(os.getpid(), signal.SIGKILL) if rank else (time.sleep(0.2), sys.exit(1))",
+            UserError,
+            "process 1 was ended by SIGKILL",
+            id="one is killed and the other fails for it",
+        ),
+        pytest.param(
+            "sys.exit(1) if rank else os.kill(os.getpid(), signal.SIGABRT)",
+            UserError,
+            "process 1 ended with status 1",
+            id="one fails and the other breaks off for it",
         ),
         pytest.param(
             "sys.exit(1) if rank else time.sleep(60)",
