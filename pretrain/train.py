@@ -15,7 +15,7 @@ import torch
 from configs.artifact import Artifact, Builder
 from configs.progress import Progress
 from configs.schema.run import Run
-from pretrain import ranks
+from pretrain import out_of_memory, ranks
 from pretrain.evaluations import evaluate_base
 from pretrain.job import Job
 from pretrain.loop import run_stages
@@ -35,7 +35,7 @@ def train(run: Run) -> Artifact:
 
     Raises:
         UserError: if an earlier stage is not finished, the layout is impossible, too many steps are skipped, the
-            model forgets more than it may, or the disk is full.
+            model forgets more than it may, or the disk or the memory is full.
         UnfinishedError: if it was asked to stop, and has saved.
     """
     plan = train_plan(run)
@@ -54,6 +54,7 @@ def train(run: Run) -> Artifact:
         Progress("train", job.tokens, "tokens", before=step * job.batch_tokens, line_every_s=60) as progress,
         start.saver(run) as saver,
         StopRequests(run.pretrain.stop, run.run.dir / FILE) as stop,
+        out_of_memory.told(run.pretrain, ranks.rank()),
     ):
         session = Session.begin(run, job, start, metrics, progress, saver, stop)
         evaluate_base(session)

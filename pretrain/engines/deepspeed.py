@@ -1,8 +1,8 @@
 """DeepSpeed: ZeRO 0 to 3 over the Hugging Face model.
 
 DeepSpeed shards, gathers and reduces; what a step means is decided here, the same as in the single engine.
-Everything is fp32. Gradients are masked, measured and clipped in the shards that ZeRO has left on this rank, with
-DeepSpeed's own clipping turned off.
+Gradients are added up and reduced, weights and moments kept, in fp32, whatever matrices multiply in. Gradients are
+masked, measured and clipped in the shards that ZeRO has left on this rank, with DeepSpeed's own clipping turned off.
 """
 
 from __future__ import annotations
@@ -34,8 +34,11 @@ class DeepSpeedEngine:
     def __init__(self, deepspeed: Any, spec: EngineSpec, device: torch.device) -> None:
         self._device, self._spec = device, spec
         self._forward = Stopwatch(device)
-        stage = int(spec.parallel.zero)
-        settings = _settings(stage)
+        bf16 = spec.precision == "bf16"
+        # Without ZeRO, DeepSpeed adds up gradients of a bfloat16 model in bfloat16.
+        stage = max(int(spec.parallel.zero), int(bf16))
+        offloaded = spec.parallel.offload == "optimizer"
+        settings = _settings(stage, bf16, offloaded)
         config = hf_model.config_of(spec)
         sharded_from_birth = (
             deepspeed.zero.Init(config_dict_or_path=settings, mem_efficient_linear=False)
@@ -43,18 +46,23 @@ class DeepSpeedEngine:
             else contextlib.nullcontext()
         )
         with sharded_from_birth:
-            model = hf_model.empty_model(config)
+            model = hf_model.empty_model(config, hf_model.DTYPES[spec.precision])
+        hf_model.exact_rotation(model)
+        if spec.recompute == "layers":
+            hf_model.recompute_layers(model)
         parameters = hf_model.named_parameters(model)
         count = sum(whole_count(parameter) for parameter in parameters.values())
         settings["zero_optimization"]["reduce_bucket_size"] = min(_LARGEST_BUCKET, count)
         self._embeddings = hf_model.embedding_names(model)
         adamw.freeze(parameters, self._embeddings, spec.train)
         self._optimizer = adamw.build(parameters, self._embeddings, spec.optim, dims_of=whole_dims)
+        # ZeRO lays the parameters of a group end to end, and not every stage of it can do so with none.
+        self._optimizer.param_groups = [group for group in self._optimizer.param_groups if group["params"]]
         self._engine: Any
         self._engine, *_ = deepspeed.initialize(
             model=hf_model.PackedLoss(model, spec.optim.z_loss), optimizer=self._optimizer, config=settings
         )
-        self._zero = Zero(self._engine, self._optimizer, parameters, stage)
+        self._zero = Zero(self._engine, self._optimizer, parameters, stage, offloaded=offloaded)
         self._inner_step = InnerStep(
             self._optimizer,
             NewRows(
@@ -89,8 +97,7 @@ class DeepSpeedEngine:
         skipped = not limits.allow(norm, nll_over_ranks, tokens)
         if skipped:
             self._inner_step.skip()
-            for _, gradient in gradients:
-                gradient.zero_()  # DeepSpeed looks at the norm once more and must find nothing odd
+            self._zero.clear_gradients()  # DeepSpeed looks at the norm once more and must find nothing odd
         else:
             self._inner_step.take(lr_by_group)
             clip((gradient for _, gradient in gradients), norm, self._spec.optim.clip_norm)
@@ -154,16 +161,30 @@ def _nothing() -> MicroBatch:
     return MicroBatch(zero, zero + NO_LABEL, zero, torch.tensor([0, 1], dtype=torch.int32), zero)
 
 
-def _settings(stage: int) -> dict[str, Any]:
+def _settings(stage: int, bf16: bool, offloaded: bool) -> dict[str, Any]:
+    in_bf16 = {
+        "bf16": {"enabled": True, "immediate_grad_update": True},
+        "data_types": {"grad_accum_dtype": "fp32"},
+        "communication_data_type": "fp32",
+    }
     return {
         "train_micro_batch_size_per_gpu": 1,  # must be there; nothing is computed from it
         "gradient_accumulation_steps": 1,
         "gradient_clipping": 0.0,
+        **(in_bf16 if bf16 else {}),
+        # torch's own fused AdamW steps on the host as well, and needs no compiler there.
+        "zero_force_ds_cpu_optimizer": False,
         "zero_optimization": {
             "stage": stage,
-            **({"compute_grad_norm": False} if stage in (1, 2) else {}),
+            **({"offload_optimizer": _on_host()} if offloaded else {}),
+            # The norm is measured here; in bfloat16, ZeRO-1 is another class of DeepSpeed's, which insists on it.
+            **({"compute_grad_norm": False} if stage == 2 or (stage == 1 and not bf16) else {}),
         },
     }
+
+
+def _on_host() -> dict[str, Any]:
+    return {"device": "cpu", "pin_memory": torch.cuda.is_available()}
 
 
 def _import_deepspeed() -> Any:

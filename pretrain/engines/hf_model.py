@@ -84,6 +84,18 @@ def empty_model(config: PretrainedConfig, dtype: torch.dtype = torch.float32) ->
     return model
 
 
+def exact_rotation(model: PreTrainedModel) -> None:
+    """Compute the rotary frequencies anew, in float32; ZeRO-3 makes every tensor of a new model bfloat16."""
+    rotary = model.base_model.rotary_emb
+    model.base_model.rotary_emb = type(rotary)(model.config)
+
+
+def recompute_layers(model: PreTrainedModel) -> None:
+    """Keep only the input of each layer in training, and compute the rest again in the backward pass."""
+    # There is no dropout whose random numbers would have to be the same again.
+    model.activation_checkpointing_enable({"use_reentrant": False, "preserve_rng_state": False})
+
+
 class PackedLoss(nn.Module):
     """From a micro-batch to its losses: what data-parallel wrappers wrap.
 

@@ -24,6 +24,7 @@ class InnerStep:
         self._optimizer, self._new_rows = optimizer, new_rows
         self._rates: Mapping[Group, float] | None = None
         self._scaling = ExitStack()
+        self._set_aside: list[tuple[torch.Tensor, torch.Tensor | None]] = []
         self._hooks = [optimizer.register_step_pre_hook(self._before), optimizer.register_step_post_hook(self._after)]
 
     def take(self, lr_by_group: Mapping[Group, float]) -> None:
@@ -44,9 +45,14 @@ class InnerStep:
         if self._rates is None:
             for group in optimizer.param_groups:
                 for parameter in group["params"]:
-                    parameter.grad = None  # AdamW passes over what has no gradient
+                    # AdamW passes over what has no gradient; a framework may want the memory again.
+                    self._set_aside.append((parameter, parameter.grad))
+                    parameter.grad = None
         else:
             self._scaling.enter_context(self._new_rows.scaled(self._rates["new_rows"], self._rates["embeddings"]))
 
     def _after(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
         self._scaling.close()
+        for parameter, gradient in self._set_aside:
+            parameter.grad = gradient
+        self._set_aside.clear()

@@ -26,6 +26,8 @@ class SingleEngine:
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._forward = Stopwatch(self._device)
         model = hf_model.empty_model(hf_model.config_of(spec), hf_model.DTYPES[spec.precision])
+        if spec.recompute == "layers":
+            hf_model.recompute_layers(model)
         self._module = hf_model.PackedLoss(model, spec.optim.z_loss).to(self._device)
         self._parameters = hf_model.named_parameters(model)
         embeddings = hf_model.embedding_names(model)

@@ -27,6 +27,11 @@ def whole_count(parameter: torch.nn.Parameter) -> int:
     return int(getattr(parameter, "ds_numel", parameter.numel()))
 
 
+def _gradient_of(master: torch.Tensor) -> torch.Tensor:
+    assert master.grad is not None
+    return master.grad
+
+
 class Zero:
     """The state of a DeepSpeed engine on this rank.
 
@@ -34,6 +39,7 @@ class Zero:
         engine: what `deepspeed.initialize` gave.
         optimizer: the torch optimizer that it was given.
         parameters: the model's, by HF name.
+        offloaded: whether masters, moments and the gradients for them are in host memory (ZeRO-3 only).
     """
 
     def __init__(
@@ -42,9 +48,15 @@ class Zero:
         optimizer: torch.optim.Optimizer,
         parameters: Mapping[str, torch.nn.Parameter],
         stage: int,
+        *,
+        offloaded: bool,
     ) -> None:
+        from deepspeed.runtime.bf16_optimizer import BF16_Optimizer
+
         self._sharding: Any = engine.optimizer
-        self._optimizer, self._parameters, self._stage = optimizer, parameters, stage
+        # What DeepSpeed takes for ZeRO-1 in bfloat16: masters are cut up, fp32 gradients whole on every rank.
+        self._whole_gradients = isinstance(engine.optimizer, BF16_Optimizer)
+        self._optimizer, self._parameters, self._stage, self._offloaded = optimizer, parameters, stage, offloaded
         self._rank, self._size = dist.get_rank(), dist.get_world_size()
         self.shards = [shard for name in parameters if (shard := self._shard(name, parameters[name])) is not None]
 
@@ -56,16 +68,21 @@ class Zero:
         return self._fragment(name, parameter)
 
     def _replica(self, name: str, parameter: torch.nn.Parameter) -> Shard:
-        """All ranks hold the whole; each answers for its share."""
-        count = parameter.numel()
+        """All ranks compute with the whole; each answers for its share, and keeps that in fp32 if need be."""
+        start, end, holder = 0, parameter.numel(), parameter.detach()
+        owned = even_share(end, self._rank, self._size)
+        if parameter.requires_grad:
+            holder = parameter
+        elif parameter.dtype != torch.float32:
+            (start, end), holder = owned, holder.new_empty(owned[1] - owned[0], dtype=torch.float32)
         return Shard(
             name=name,
             shape=tuple(parameter.shape),
-            start=0,
-            count=count,
-            holder=parameter,
+            start=start,
+            count=end - start,
+            holder=holder,
             offset=0,
-            owned=even_share(count, self._rank, self._size),
+            owned=owned,
             trained=parameter.requires_grad,
         )
 
@@ -95,7 +112,7 @@ class Zero:
         count = min(size, parameter.ds_numel - start)
         if count <= 0:
             return None
-        holder, offset = parameter.ds_tensor, 0
+        holder, offset = parameter.ds_tensor.float(), 0  # a copy only where it is not fp32 already
         if parameter.requires_grad:
             group, offset, _ = self._sharding.grad_position[self._sharding.get_param_id(parameter)]
             holder = self._sharding.fp32_partitioned_groups_flat[group]
@@ -114,7 +131,19 @@ class Zero:
         """Between the last backward pass and the step: views of the reduced gradients, flat, by shard."""
         for shard in self.shards:
             if shard.trained:
-                yield shard, self._gradient(self._parameters[shard.name]).view(-1)[: shard.count]
+                if self._offloaded:
+                    yield shard, shard.of(_gradient_of(shard.holder))
+                    continue
+                first = shard.start if self._whole_gradients else 0
+                yield shard, self._gradient(self._parameters[shard.name]).view(-1)[first : first + shard.count]
+
+    def clear_gradients(self) -> None:
+        """Make all of them zero, those too that other ranks answer for."""
+        for _, gradient in self.gradients():
+            gradient.zero_()
+        if self._whole_gradients:
+            for flat in self._sharding.fp32_groups_gradients_flat:
+                flat.zero_()
 
     def _gradient(self, parameter: Any) -> torch.Tensor:
         gradient: torch.Tensor
@@ -137,8 +166,21 @@ class Zero:
         yield
         if self._stage in (1, 2):
             self._sharding.update_lp_params()
+            self._to_frozen_replicas()
         elif self._stage == 3:
             self._to_zero3_partitions()
+
+    @torch.no_grad()
+    def _to_frozen_replicas(self) -> None:
+        """Round what is frozen into the model, of which each rank has a share."""
+        shares = {shard.name: shard for shard in self.shards}
+        for name, parameter in self._parameters.items():
+            if not parameter.requires_grad and parameter.dtype != torch.float32:
+                whole = torch.zeros(parameter.numel(), dtype=torch.float32, device=parameter.device)
+                shard = shares[name]
+                whole[shard.start : shard.start + shard.count] = shard.of(shard.holder)
+                dist.all_reduce(whole)
+                parameter.copy_(whole.view(parameter.shape))
 
     @torch.no_grad()
     def _to_zero3_partitions(self) -> None:

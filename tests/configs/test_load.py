@@ -257,8 +257,8 @@ def test_a_wrong_value_is_told_with_its_place_and_what_would_be_right(
         ),
         pytest.param(
             "batch_tokens: 16",
-            "batch_tokens: 16\n  engine: deepspeed\n  parallel: {zero: 0, offload: optimizer}",
-            "run.yaml:10:13: pretrain.parallel: offload needs the engine 'deepspeed' and zero 1, 2 or 3",
+            "batch_tokens: 16\n  engine: deepspeed\n  parallel: {zero: 2, offload: optimizer}",
+            "run.yaml:10:13: pretrain.parallel: offload needs the engine 'deepspeed' and zero: 3",
             id="offload of nothing",
         ),
         pytest.param(
@@ -316,3 +316,17 @@ def test_a_run_file_that_is_no_file_is_told(run_file: Path, path: str, complaint
     with pytest.raises(UserError) as caught:
         load(Path(path), Run)
     assert (str(caught.value), type(caught.value)) == (complaint, UserError)
+
+
+@pytest.mark.parametrize("word", ["fp8", "fp8_e4m3"])
+def test_fp8_is_refused_by_name_with_what_to_take(complaints: Complaints, run_text: str, word: str) -> None:
+    assert complaints(run_text, f"pretrain.precision={word}") == [
+        f"--set pretrain.precision={word}: pretrain.precision: fp8 is not trained in for now; choose bf16, or fp32 "
+        f"for tests, got {word!r}",
+        ONE_PROBLEM,
+    ]
+
+
+@pytest.mark.parametrize("word", ["bf16", "fp32"])
+def test_the_other_precisions_are_taken(run_file: Path, word: str) -> None:
+    assert load(run_file, Run, [f"pretrain.precision={word}"]).pretrain.precision == word

@@ -19,6 +19,7 @@ from configs.schema.run import Run
 from pretrain.checkpoint.boxes import Box
 from pretrain.checkpoint.hf_reader import HfFolderReader
 from pretrain.checkpoint.reader import CheckpointReader
+from pretrain.engines.single import SingleEngine
 from pretrain.metrics_file import SPEED, read_metrics
 from pretrain.stage import checkpoints_dir, train_plan
 from pretrain.train import train
@@ -199,6 +200,16 @@ def test_too_many_skipped_steps_stop_the_run(packed: MakeRun) -> None:
         train(run)
     skipped = [line["skipped"] for line in read_metrics(checkpoints_dir(run)) if line["kind"] == "step"]
     assert skipped == [True, True, True]
+
+
+def test_a_run_that_needs_too_much_memory_says_what_to_change(packed: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        torch.empty(2**58)
+
+    run = packed()
+    monkeypatch.setattr(SingleEngine, "train_step", full)
+    with pytest.raises(UserError, match=r"rank 0: out of host memory .*; to need less, change pretrain\.recompute"):
+        train(run)
 
 
 def test_a_skipped_step_changes_no_weight(packed: MakeRun, packed_root: Path) -> None:
