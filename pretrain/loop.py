@@ -78,7 +78,9 @@ def _prefetch(session: Session, engine: Engine, stage: TrainStage) -> Prefetch:
 def _run_stage(session: Session, engine: Engine, stage: TrainStage, batches_of: Prefetch) -> None:
     settings, done, job = session.run.pretrain, session.done, session.job
     while done.step < stage.end:
+        session.watchdog.beat()
         loss = take_step(session, engine, stage, batches_of)
+        session.watchdog.beat()
         session.saver.poll()
         session.progress.advance(job.batch_tokens, f"{stage.name}  step {done.step}/{job.steps}  loss {loss:.3f}")
         last = done.step == stage.end
@@ -87,6 +89,7 @@ def _run_stage(session: Session, engine: Engine, stage: TrainStage, batches_of: 
         early: UserError | None = None
         if done.step % settings.evaluate.every_steps == 0 or last:
             evaluate_trained(session, engine)
+            session.watchdog.beat()
             early = _forgets_too_much(session)
         early = early or _asked_to_stop(session)
         if done.step % settings.checkpoint.every_steps == 0 or last or early is not None:
@@ -94,9 +97,11 @@ def _run_stage(session: Session, engine: Engine, stage: TrainStage, batches_of: 
                 session.metrics.sync()
             session.saver.start(engine, done.step, done.to_json())
         if early is not None:
+            session.watchdog.rest()  # the save has a time limit of its own
             session.saver.wait()
             session.stop.obeyed()
             raise early
+    session.watchdog.rest()
 
 
 def _forgets_too_much(session: Session) -> UserError | None:

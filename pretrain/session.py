@@ -8,6 +8,7 @@ from pathlib import Path
 from configs.artifact import Artifact
 from configs.progress import Progress
 from configs.schema.run import Run
+from pretrain import ranks
 from pretrain.checkpoint.saver import Saver
 from pretrain.document_format import DocumentFormat
 from pretrain.engines import hf_model
@@ -23,6 +24,7 @@ from pretrain.speedometer import Speedometer
 from pretrain.stage import train_plan
 from pretrain.start import Start
 from pretrain.stop import StopRequests
+from pretrain.watchdog import STACKS, Watchdog
 
 
 @dataclass
@@ -43,6 +45,7 @@ class Session:
     speedometer: Speedometer
     guard: Guard
     stop: StopRequests
+    watchdog: Watchdog
     saver: Saver
     done: Progressed
 
@@ -83,6 +86,7 @@ class Session:
             ),
             guard=Guard(run.pretrain.guards, start.done),
             stop=stop,
+            watchdog=Watchdog(run.pretrain.hang_seconds, run.run.dir / STACKS, ranks.rank()),
             saver=saver,
             done=start.done,
         )

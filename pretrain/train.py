@@ -58,7 +58,8 @@ def train(run: Run) -> Artifact:
     ):
         session = Session.begin(run, job, start, metrics, progress, saver, stop)
         evaluate_base(session)
-        checkpoint = run_stages(session, start.reader)
+        with session.watchdog:
+            checkpoint = run_stages(session, start.reader)
     ranks.wait_for_all()
     if builder is not None:
         return _finish(run, builder, job, checkpoint)

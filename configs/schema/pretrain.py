@@ -208,6 +208,9 @@ class Pretrain(Section):
     forgetting: Forgetting = operational(Forgetting())
     guards: Guards = Guards()
     stop: Stop = operational(Stop())
+    hang_seconds: float | None = operational(1800.0, gt=0)
+    """Seconds after which training ends that has not ended a step, a measurement or the start of a save; every process
+    writes its stacks to run.dir/hang before. None waits for ever."""
     log: Log = operational(Log())
 
     def seq_len_in(self, stage: Stage) -> int:
