@@ -42,7 +42,7 @@ def _scalar(value: Any) -> str:
     """JSON is YAML, and leaves no doubt about types."""
     if isinstance(value, str) and value.isascii() and value.isidentifier() and value not in ("null", "true", "false"):
         return value
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, bool | int | float) or value == {}:
         return json.dumps(value)
     text = json.dumps(list(value) if isinstance(value, tuple) else str(value), ensure_ascii=False)
     return _YAML_ONLY.sub(lambda match: f"\\u{ord(match[0]):04x}", text)

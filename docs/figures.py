@@ -12,10 +12,15 @@ _SHOWN = re.compile(r"(<!-- figures[^\n]*\n)(.*?)(<!-- end of figures -->)", re.
 
 
 def table() -> str:
-    """A row per figure: what, how much, and what it is compared with."""
+    """A row per figure: what, how much, and what it is compared with.
+
+    A figure with a name in three parts is a detail of another, and stays in its file.
+    """
     rows = ["| measured | figure | beside |", "|---|---|---|"]
     for path in sorted((ROOT / "benchmarks" / "results").glob("*.json")):
         for metric, figure in json.loads(path.read_bytes()).items():
+            if metric.count("/") > 1:
+                continue
             peers = ", ".join(f"{name.replace('_', ' ')} {_number(value)}" for name, value in figure["peers"].items())
             rows.append(f"| `{metric}` | {_number(figure['value'])} {figure['unit']} | {peers} |")
     return "\n".join(rows) + "\n"

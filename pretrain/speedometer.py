@@ -30,7 +30,7 @@ class Speedometer:
         self._settings, self._flops, self._pipeline = settings, flops, pipeline
         self._peak_flops = hardware.peak_flops()
         if self._peak_flops is None and ranks.rank() == 0:
-            _log.info("utilisation is not measured: configs/devices.yaml has no peak of %s", hardware.name())
+            _log.info("utilisation is not measured: configs/tables/devices.yaml has no peak of %s", hardware.name())
         self.hosts = ranks.of_all(socket.gethostname())
         self._window, self._steps, self._tokens = Window(), 0, 0
 

@@ -36,6 +36,9 @@ class StopRequests:
         self._settings, self._file = settings, file
         self._began = time.monotonic()
         self._allocation_ends_s = _allocation_ends_s()
+        if self._allocation_ends_s is not None:
+            # A job so short that nothing else were left trains for half of its time.
+            self._before_end_s = min(settings.before_end_s, (self._allocation_ends_s - time.time()) / 2)
         self._heard: int | None = None
         self._before: dict[int, Any] = {}
 
@@ -47,14 +50,14 @@ class StopRequests:
         if told == _MINUTES:
             return f"pretrain.stop.minutes ({self._settings.minutes:g}) are over"
         if told == _ALLOCATION:
-            return f"the Slurm allocation ends in less than {self._settings.before_end_s:g} s"
+            return f"the Slurm allocation ends in less than {self._before_end_s:.0f} s"
         return f"{signal.Signals(told - _SIGNAL).name} asks for it" if told else None
 
     def _told(self) -> int:
         minutes = self._settings.minutes
         if self._heard is not None:
             return _SIGNAL + self._heard
-        if self._allocation_ends_s is not None and time.time() > self._allocation_ends_s - self._settings.before_end_s:
+        if self._allocation_ends_s is not None and time.time() > self._allocation_ends_s - self._before_end_s:
             return _ALLOCATION
         if minutes is not None and time.monotonic() > self._began + 60 * minutes:
             return _MINUTES

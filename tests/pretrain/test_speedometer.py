@@ -66,4 +66,4 @@ def test_that_no_peak_is_known_is_said_once(caplog: pytest.LogCaptureFixture) ->
         for _ in range(2):
             speedometer.add([BATCH], waited_s=0.0, step_s=1.0)
             assert speedometer.read(TimedEngine(), stage()).utilisation is None  # type: ignore[arg-type]  # as above
-    assert caplog.text.count("configs/devices.yaml has no peak of the CPU") == 1
+    assert caplog.text.count("configs/tables/devices.yaml has no peak of the CPU") == 1

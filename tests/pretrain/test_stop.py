@@ -129,14 +129,23 @@ def test_minutes_are_counted_from_the_start(tmp_path: Path, monkeypatch: pytest.
     assert requests.agreed() == "pretrain.stop.minutes (2) are over"
 
 
-@pytest.mark.parametrize(("left_s", "stops"), [(301.0, False), (299.0, True)])
+@pytest.mark.parametrize(
+    ("job_s", "left_s", "stops"),
+    [
+        pytest.param(3600.0, 301.0, None, id="more than five minutes are left"),
+        pytest.param(3600.0, 299.0, "the Slurm allocation ends in less than 300 s", id="less are left"),
+        pytest.param(240.0, 121.0, None, id="a short job trains for half of its time"),
+        pytest.param(240.0, 119.0, "the Slurm allocation ends in less than 120 s", id="and no longer"),
+    ],
+)
 def test_the_end_of_a_slurm_job_is_seen_in_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left_s: float, stops: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, job_s: float, left_s: float, stops: str | None
 ) -> None:
     monkeypatch.setenv("SLURM_JOB_END_TIME", str(1_800_000_000))
+    monkeypatch.setattr(time, "time", lambda: 1_800_000_000 - job_s)
+    requests = StopRequests(Stop(), tmp_path / FILE)
     monkeypatch.setattr(time, "time", lambda: 1_800_000_000 - left_s)
-    asks = StopRequests(Stop(), tmp_path / FILE).agreed()
-    assert asks == ("the Slurm allocation ends in less than 300 s" if stops else None)
+    assert requests.agreed() == stops
 
 
 def test_a_variable_of_slurm_that_is_no_number_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

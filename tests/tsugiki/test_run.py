@@ -90,7 +90,7 @@ pretrain:
   stages:
     all: {tokens: 100, mixture: {a: 1}}
   optim:
-    decay: cosin
+    weight_decey: 0.2
     schedule: cosin
   seq_len: 4096
 """
@@ -105,7 +105,7 @@ def test_five_mistakes_are_told_at_once(tmp_path: Path, capsys: pytest.CaptureFi
         f"{file}:1:1: run.seed: required, but not given",
         f"{file}:1:33: run.sead: unknown key; did you mean 'seed'?",
         f"{file}:6:12: pretrain.seq_len: expected an integer, got '10k'",
-        f"{file}:10:5: pretrain.optim.decay: unknown key; did you mean 'weight_decay'?",
+        f"{file}:10:5: pretrain.optim.weight_decey: unknown key; did you mean 'weight_decay'?",
         f"{file}:11:15: pretrain.optim.schedule: expected one of cosine, linear, sqrt, wsd, constant, got 'cosin'",
     ]
     assert lines[5:] == [
