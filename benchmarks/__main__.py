@@ -12,7 +12,7 @@ from importlib import import_module
 
 from benchmarks.figures import failed
 
-NAMES = ("corpus", "engines", "kernels", "order", "plan", "quickstart", "tokenise", "training")
+NAMES = ("checkpoint", "corpus", "engines", "kernels", "order", "plan", "pretrain", "quickstart", "tokenise")
 
 
 def main() -> int:

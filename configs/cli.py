@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from configs import log
-from configs.child import follow_starter
+from configs.child import STARTED_BY, follow_starter
 from configs.clash import refuse_strangers
 from configs.errors import ConfigError, UnfinishedError, UserError, from_os_error
 from configs.interrupt import STATUS as INTERRUPTED
@@ -55,12 +55,19 @@ def add_stage(commands: Any, verb: str, work: str, help_: str) -> None:
 
 
 def _do_stage(arguments: argparse.Namespace, work: str) -> None:
-    run = load_run(arguments)
+    from configs.load import read_placed, validate
+    from configs.resolved import write_resolved
+    from configs.schema.run import Run
+
+    placed = read_placed(arguments.run_file, arguments.overrides)
+    run = validate(placed, Run)
     log.set_up()
     module, function = work.split(":")
     # Of the processes of one launch only the first holds the lock; the others are its own.
     first = os.environ.get("RANK", "0") == "0"
     with exclusive(run.run.dir) if first else nullcontext():
+        if first and STARTED_BY not in os.environ:
+            write_resolved(run, placed, run.run.dir)
         getattr(import_module(module), function)(run)
 
 

@@ -6,6 +6,7 @@ import atexit
 import os
 import signal
 import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import NoReturn
 
@@ -28,21 +29,26 @@ def run_program(name: str, module: str) -> NoReturn:
         end.status = main(name, verbs)
     except KeyboardInterrupt:
         end.status = INTERRUPTED
+    except SystemExit as stop:  # argparse, after it has said why
+        end.status = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the work is over
     sys.exit(end.status)
 
 
 class _End:
-    """The status that the process ends with.
+    """The status that the process ends with, by its own hand and before the interpreter is taken down.
 
     Where an interrupt has passed through exec() of a string, as every named tuple and data class is made by, CPython
-    kills the process by the signal at its end, although the interrupt was handled; so the process ends itself then.
+    kills the process by the signal at its end, although the interrupt was handled. And a thread of a library that is
+    in C++ while the interpreter is taken down aborts it, though the work is done.
     """
 
-    status = 0
+    status = 1
+    """Until the work says otherwise: an error that nobody caught."""
 
     def leave(self) -> None:
-        if self.status == INTERRUPTED:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(self.status)
+        for stream in (sys.stdout, sys.stderr):
+            # A reader that went away, or a stream that was closed because of that.
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(self.status)

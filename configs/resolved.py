@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+from configs.atomic_file import atomic_file
 from configs.places import KeyPath, PlacedValues
 from configs.schema.section import Section
 
@@ -15,6 +17,12 @@ RESOLVED = "resolved.yaml"
 
 # What JSON may hold as it is and YAML must not, or takes for a line end.
 _YAML_ONLY = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
+
+
+def write_resolved(section: Section, placed: PlacedValues, directory: Path) -> None:
+    """Leave it in a run's directory."""
+    with atomic_file(directory / RESOLVED) as out:
+        out.write(("\n".join(resolved_lines(section, placed)) + "\n").encode())
 
 
 def resolved_lines(section: Section, placed: PlacedValues) -> Iterator[str]:

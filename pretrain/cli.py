@@ -8,11 +8,15 @@ from pathlib import Path
 from configs.cli import add_run_file, add_stage, load_run, say
 
 
-def verbs(parser: argparse.ArgumentParser) -> None:
-    """Add the verbs."""
+def verbs(parser: argparse.ArgumentParser, train: str = "pretrain.train:train") -> None:
+    """Add the verbs.
+
+    Args:
+        train: what trains; by default this process, alone or as one of those that a launcher started.
+    """
     commands = parser.add_subparsers(metavar="VERB", required=True)
     add_stage(commands, "pack", "pretrain.pack:pack_tokens", "tokenise the corpus and pack it into sequences")
-    add_stage(commands, "train", "pretrain.train:train", "continue pretraining; under torchrun, on all its processes")
+    add_stage(commands, "train", train, "continue pretraining")
     add_stage(commands, "export", "pretrain.export:export_model", "write the Hugging Face folder if it passes the gate")
     evaluate = commands.add_parser("evaluate", help="print the held-out bits per character of every evaluation")
     add_run_file(evaluate)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,7 @@ def verbs(parser: argparse.ArgumentParser) -> None:
     for name, add, help_ in (
         ("corpus", corpus.cli.verbs, "from raw text to clean shards"),
         ("tokenizer", tokenizer.cli.verbs, "extend the base's tokenizer"),
-        ("pretrain", pretrain.cli.verbs, "pack, train, export"),
+        ("pretrain", partial(pretrain.cli.verbs, train="tsugiki.launch:train"), "pack, train, export"),
         ("slurm", slurm.cli.verbs, "batch scripts for a cluster"),
     ):
         add(commands.add_parser(name, help=help_))

@@ -1,4 +1,4 @@
-"""Training as the run file wants it: in this process, or in several on this machine."""
+"""Training as the run file wants it: in this process, or in several that are started here."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def train(run: Run) -> None:
         UnfinishedError: if it was asked to stop, and has saved.
     """
     count = run.pretrain.parallel.processes
-    if count == 1:
+    if count == 1 or "RANK" in os.environ:
         import_module("pretrain.train").train(run)
         return
     # Each process would take all cores for itself.

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-from configs.atomic_file import atomic_file
 from configs.load import read_placed, validate
 from configs.lock import exclusive
-from configs.resolved import RESOLVED, resolved_lines
+from configs.resolved import write_resolved
 from configs.schema.run import Run
 from tsugiki.stages import STAGES
 
@@ -29,8 +28,7 @@ def run_all(run_file: Path, overrides: Sequence[str]) -> Run:
         # A directory that another run file made is noticed before the first stage starts.
         for stage in STAGES:
             stage.plan(run).check()
-        with atomic_file(run.run.dir / RESOLVED) as out:
-            out.write(("\n".join(resolved_lines(run, placed)) + "\n").encode())
+        write_resolved(run, placed, run.run.dir)
         todo = [stage for stage in STAGES if stage.plan(run).state != "complete"]
         if not todo:
             _log.info("everything is complete")

@@ -57,7 +57,9 @@ def held(model: Model, setup: Setup) -> list[Held]:
         return _megatron(model, setup)
     parameters = model.parameters
     weights = optimised = parameters.count
-    if setup.engine == "deepspeed" and setup.zero in ("1", "2"):
+    # DeepSpeed's engine takes ZeRO 1 for ZeRO 0 in bf16, see pretrain/engines/deepspeed.py.
+    cut_up = setup.zero in ("1", "2") or (setup.zero == "0" and setup.precision == "bf16")
+    if setup.engine == "deepspeed" and cut_up:
         optimised = sum(_aligned(count, _ZERO_ALIGNMENT * setup.data) for count in _groups(model)) // setup.data
         weights = optimised * setup.data
     elif setup.engine == "deepspeed" and setup.zero == "3":

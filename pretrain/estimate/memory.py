@@ -62,7 +62,7 @@ def _of_rank(model: Model, setup: Setup, here: Held) -> Memory:
     # A checkpoint is written from a copy in the node's memory while training goes on.
     host: Parts = {"checkpoint copy": (_FP32 + _MOMENTS) * here.optimised}
     if setup.offload == "optimizer":
-        for part in ("fp32 weights", "moments"):
+        for part in ("fp32 weights", "moments", "gradients"):
             host[part] = device.pop(part)
     return Memory(here.stage, device, host)
 

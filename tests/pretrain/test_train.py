@@ -101,13 +101,20 @@ train(tiny_run(Path(root), run_dir, *words))
 @pytest.mark.parametrize(
     ("where", "name", "times", "left"),
     [
-        pytest.param("pretrain.step", "lr_by_group", 3, "metrics.jsonl", id="before the first checkpoint"),
+        pytest.param(
+            "pretrain.step", "lr_by_group", 3, "metrics.jsonl", id="before the first checkpoint", marks=pytest.mark.slow
+        ),
         pytest.param(
             "pretrain.checkpoint.part_file", "write_json", 1, "step-*4.partial-*", id="between a part and its index"
         ),
         pytest.param("pretrain.checkpoint.saver", "commit", 2, "step-*8.partial-*", id="between parts and manifest"),
         pytest.param(
-            "pretrain.checkpoint.retention", "remove", 1, "step-00000012/manifest.json", id="before an old one goes"
+            "pretrain.checkpoint.retention",
+            "remove",
+            1,
+            "step-00000012/manifest.json",
+            id="before an old one goes",
+            marks=pytest.mark.slow,
         ),
         pytest.param(
             "pretrain.step", "lr_by_group", 11, "step-00000008/manifest.json", id="after the second checkpoint"

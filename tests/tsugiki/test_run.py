@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from configs.artifact import Artifact
 from configs.lock import exclusive
 from tests.tsugiki.conftest import made_by, tsugiki
 from tsugiki.__main__ import main
@@ -145,3 +146,17 @@ def test_several_processes_are_started_by_the_run_itself(finished: Path, tmp_pat
     assert losses[1] == pytest.approx(losses[0], rel=1e-4)
     parts = sorted(path.name for path in (tmp_path / "run" / "checkpoints" / "step-00000012").glob("*.safetensors"))
     assert parts == ["part-00000-000.safetensors", "part-00001-000.safetensors"]
+
+
+@pytest.mark.slow
+def test_the_stage_alone_starts_its_processes_too(finished: Path, tmp_path: Path) -> None:
+    pytest.importorskip("deepspeed", reason="DeepSpeed is not installed")
+    shutil.copytree(finished / "run", tmp_path / "run")
+    for made in ("checkpoints", "model", "report"):
+        shutil.rmtree(tmp_path / "run" / made)
+    words = ["--set", f"run.dir={tmp_path}/run", "--set", "pretrain.engine=deepspeed"]
+    words += ["--set", "pretrain.parallel={processes: 2, zero: 2}"]
+    done = tsugiki("pretrain", "train", str(finished / "run.yaml"), *words)
+    assert done.returncode == 0, done.stderr
+    checkpoint = Artifact.open(tmp_path / "run" / "checkpoints" / "step-00000012")
+    assert checkpoint.counts["ranks"] == 2

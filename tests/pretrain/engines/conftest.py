@@ -74,6 +74,7 @@ LAYOUTS: dict[str, tuple[str, int, dict[str, Any]]] = {
     "tensor 2 sequence": ("megatron", 2, {"tensor": 2, "sequence": True}),
     "recompute": ("megatron", 2, {"pipeline": 2}),
     "zero 1 of 3": ("deepspeed", 3, {"zero": "1"}),
+    "zero 2 of 3": ("deepspeed", 3, {"zero": "2"}),
     "zero 3 of 3": ("deepspeed", 3, {"zero": "3"}),
     "tensor 2 x pipeline 2": ("megatron", 4, {"tensor": 2, "pipeline": 2}),
     "pipeline 2 x data 2": ("megatron", 4, {"pipeline": 2}),
@@ -95,13 +96,28 @@ MORE: dict[str, dict[str, Any]] = {
 """What else a case of a layout says."""
 
 
+IN_THE_SLOW_SUITE = {"zero 0", "zero 2", "data 2", "tensor 2 sequence", "recompute"}
+"""Layouts of two processes that the default suite leaves out; those of more it leaves out in any case."""
+
+
+def alike(layout: str, precision: str) -> tuple[str, ...]:
+    """The layouts that are run in one job with this one; bf16 is in the slow suite, whatever the layout."""
+    others = [
+        name
+        for name, its in LAYOUTS.items()
+        if its[:2] == LAYOUTS[layout][:2]
+        and (precision == "bf16" or (name in IN_THE_SLOW_SUITE) == (layout in IN_THE_SLOW_SUITE))
+    ]
+    return tuple(others)
+
+
 class Jobs:
-    """Every case of every layout; those of a framework and a number of processes run in one job, when first asked."""
+    """Every case of every layout; layouts that are alike run in one job, when one of them is first asked for."""
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
-        self._done: dict[tuple[str, int], dict[str, list[Any]]] = {}
-        self._failed: dict[tuple[str, int], str] = {}
+        self._done: dict[tuple[str, ...], dict[str, list[Any]]] = {}
+        self._failed: dict[tuple[str, ...], str] = {}
 
     def seen(self, layout: str, case: str) -> list[Any]:
         """What the commands of a case gave, which must be equal on all ranks."""
@@ -112,17 +128,16 @@ class Jobs:
 
     def all_ranks(self, layout: str, case: str) -> list[list[Any]]:
         """The same, rank by rank."""
-        framework, processes, _ = LAYOUTS.get(layout, ("single", 1, {}))
-        return self._job(framework, processes)[f"{layout}: {case}"]
+        in_bf16 = case.startswith(("bf16", "overlap", "from "))
+        return self._job(layout, "bf16" if in_bf16 else "fp32")[f"{layout}: {case}"]
 
     def back_on_single(self, layout: str) -> list[Any]:
         """The second five steps on `single`, from the layout's checkpoint after the first five, saved there first."""
-        framework, processes, _ = LAYOUTS[layout]
-        self._job(framework, processes)
-        key = (f"back from {framework}", processes)
+        self._job(layout, "fp32")
+        key = ("back from", *alike(layout, "fp32"))
         if key not in self._done:
-            same = [name for name, (other, count, _) in LAYOUTS.items() if (other, count) == (framework, processes)]
-            cases = [self.lab.case(name, "single", *self._to_single(name), steps(5, 10)) for name in same]
+            layouts = alike(layout, "fp32")
+            cases = [self.lab.case(name, "single", *self._to_single(name), steps(5, 10)) for name in layouts]
             self._done[key] = self.lab.run(cases, processes=1)
         result: list[Any] = self._done[key][layout][0]
         return result
@@ -135,21 +150,22 @@ class Jobs:
         """Where a case puts its checkpoints."""
         return str(self.lab.root / "checkpoints" / layout / case)
 
-    def _job(self, framework: str, processes: int) -> dict[str, list[Any]]:
+    def _job(self, layout: str, precision: str) -> dict[str, list[Any]]:
+        framework, processes, _ = LAYOUTS.get(layout, ("single", 1, {}))
         if framework != "single" and find_spec(framework) is None:
             pytest.skip(f"{framework} is not installed")
         if framework != "single":
-            self._job("single", 1)  # leaves the checkpoint that the others continue
-        key = (framework, processes)
+            self._job("single", "fp32")  # leaves the checkpoint that the others continue
+        same = alike(layout, precision) if layout in LAYOUTS else ("single",)
+        key = (precision, *same)
         if key in self._failed:
             pytest.fail(self._failed[key])
         if key not in self._done:
-            same = [name for name, (other, count, _) in LAYOUTS.items() if (other, count) == key]
-            cases = [case for layout in same or ["single"] for case in self._cases(layout)]
-            if framework != "deepspeed":
-                cases += [case for layout in same or ["single"] for case in self._bf16_cases(layout)]
-            cases += [self._overlap(layout) for layout in OVERLAPPED if layout in same]
-            cases += [self._move(source, target) for source, target in MOVES if {source, target} <= set(same)]
+            of_layout = self._bf16_cases if precision == "bf16" else self._cases
+            cases = [case for one in same for case in of_layout(one)]
+            if precision == "bf16":
+                cases += [self._overlap(one) for one in OVERLAPPED if one in same]
+                cases += [self._move(source, target) for source, target in MOVES if {source, target} <= set(same)]
             try:
                 self._done[key] = self.lab.run(cases, processes=processes, timeout_s=60 + 5 * len(cases))
             except AssertionError as failure:
@@ -231,6 +247,7 @@ MOVES = [
     *(("data 2", "tensor 2"), ("tensor 2", "data 2"), ("tensor 2", "pipeline 2"), ("pipeline 2", "context 2")),
     *(("context 2", "tensor 2 sequence"), ("tensor 2 x pipeline 2", "context 2 x data 2")),
     *(("context 2 x data 2", "tensor 2 x data 2"),),
+    *(("zero 1 of 3", "zero 2 of 3"), ("zero 2 of 3", "zero 3 of 3"), ("zero 3 of 3", "zero 1 of 3")),
 ]
 """From and to which layouts checkpoints are taken."""
 

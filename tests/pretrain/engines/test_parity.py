@@ -17,7 +17,7 @@ from pretrain.checkpoint.directory import step_dir
 from pretrain.checkpoint.hf_reader import HfFolderReader
 from pretrain.checkpoint.reader import CheckpointReader
 from pretrain.engines.base import Kind
-from tests.pretrain.engines.conftest import MOVES, OVERLAPPED
+from tests.pretrain.engines.conftest import IN_THE_SLOW_SUITE, MOVES, OVERLAPPED
 
 if TYPE_CHECKING:
     from tests.pretrain.engines.conftest import Jobs
@@ -33,17 +33,22 @@ def slow(*layouts: str) -> list[Any]:
     return [pytest.param(layout, marks=pytest.mark.slow) for layout in layouts]
 
 
-ZERO = ["zero 0", "zero 1", "zero 2", "zero 3"]
-CORE = [
-    *("tensor 2", "pipeline 2", "data 2", "context 2", "tensor 2 sequence", "recompute"),
+def of_two_processes(*layouts: str) -> list[Any]:
+    return [pytest.param(name, marks=pytest.mark.slow if name in IN_THE_SLOW_SUITE else ()) for name in layouts]
+
+
+ZERO = of_two_processes("zero 0", "zero 1", "zero 2", "zero 3")
+CORE_OF_2 = ["tensor 2", "pipeline 2", "data 2", "context 2", "tensor 2 sequence", "recompute"]
+CORE_OF_4 = [
     *slow("tensor 2 x pipeline 2", "pipeline 2 x data 2", "tensor 2 x data 2", "pipeline 4"),
     *slow("context 4", "context 2 x data 2", "context 2 x tensor 2", "context 2 x pipeline 2"),
     *slow("tensor 2 sequence x pipeline 2", "tensor 2 sequence x context 2 recompute"),
 ]
-LAYOUTS = [*ZERO, *slow("zero 1 of 3", "zero 3 of 3"), *CORE]
+ZERO_OF_3 = slow("zero 1 of 3", "zero 2 of 3", "zero 3 of 3")
+LAYOUTS = [*ZERO, *ZERO_OF_3, *of_two_processes(*CORE_OF_2), *CORE_OF_4]
 MOMENTS: tuple[Kind, ...] = ("exp_avg", "exp_avg_sq")
 every_layout = pytest.mark.parametrize("layout", LAYOUTS)
-every_bf16_layout = pytest.mark.parametrize("layout", ["single", *CORE])
+every_bf16_layout = pytest.mark.parametrize("layout", ["single", *ZERO_OF_3, *slow(*CORE_OF_2), *CORE_OF_4])
 
 
 def assert_same_steps(seen: list[Any], expected: list[Any]) -> None:
@@ -195,9 +200,8 @@ def test_z_loss_moves_the_weights_and_is_not_in_the_losses(jobs: Jobs, layout: s
     assert right[0][2] != pytest.approx(without[0][2], rel=1e-2)
 
 
-@pytest.mark.parametrize(
-    "layout", [pytest.param(name, marks=pytest.mark.slow if " x " in name else ()) for name in OVERLAPPED]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", OVERLAPPED)
 def test_overlapped_reductions_and_gathering_change_no_loss(jobs: Jobs, layout: str) -> None:
     _, first, second, held_out = jobs.seen(layout, "overlap")
     _, right_first, _, right_second, right_held_out = jobs.seen(layout, "bf16")
@@ -209,6 +213,7 @@ def test_overlapped_reductions_and_gathering_change_no_loss(jobs: Jobs, layout: 
         assert norm == pytest.approx(right_norm, rel=1e-12)  # its float64 sum goes over other stretches
 
 
+@pytest.mark.slow
 def test_layers_that_are_computed_again_change_no_bit(jobs: Jobs) -> None:
     kept, again = jobs.seen("pipeline 2", "layer passes")[1], jobs.seen("recompute", "layer passes")[1]
     assert (kept, again) == (2 * 4, 2 * 2 * 4)  # layers of a stage, micro-batches
@@ -266,10 +271,8 @@ def test_frozen_masters_keep_the_digits_that_bf16_has_not(jobs: Jobs, layout: st
             assert tensor[old[0] :].any()
 
 
-@pytest.mark.parametrize(
-    ("source", "target"),
-    [pytest.param(*move, marks=pytest.mark.slow if "x" in move[1].split() else ()) for move in MOVES],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("source", "target"), MOVES)
 def test_a_checkpoint_is_bitwise_the_same_after_another_layout_took_it(jobs: Jobs, source: str, target: str) -> None:
     jobs.seen(target, f"from {source}")
     assert_bitwise_equal(state(jobs, target, f"from {source}", 2), state(jobs, source, "bf16", 2))

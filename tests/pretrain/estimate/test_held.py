@@ -63,7 +63,7 @@ def job(lab: Path, engine: str, processes: int) -> list[tuple[str, list[float], 
             continue
         # Over pipeline stages a tied embedding is held twice; elsewhere two embeddings are more than one.
         folder = lab / str("pipeline" in parallel)
-        for precision in ("fp32",) if engine == "deepspeed" else ("fp32", "bf16"):
+        for precision in ("fp32", "bf16"):
             case = {
                 "name": f"{name}, {precision}",
                 "engine": engine,

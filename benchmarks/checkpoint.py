@@ -1,0 +1,121 @@
+"""What a checkpoint costs: how long training stands still for it, and how fast it is written and read."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from benchmarks.figures import Figures, best_seconds, figure
+from configs.artifact import Artifact
+from configs.schema.pretrain import Checkpoint, Optim, Parallel
+from pretrain.checkpoint.hf_reader import HfFolderReader
+from pretrain.checkpoint.reader import CheckpointReader
+from pretrain.checkpoint.saver import Saver
+from pretrain.engines.base import Engine, EngineSpec, Group, Limits
+from pretrain.engines.build import build_engine
+from pretrain.hf_weights import write_weights
+from pretrain.micro_batch import NO_LABEL, MicroBatch
+
+_TOKENS, _VOCABULARY = 1024, 49_152
+_RATES: dict[Group, float] = {"matrices": 1e-4, "vectors": 1e-4, "embeddings": 1e-4, "new_rows": 1e-4}
+
+
+def measure() -> Figures:
+    """A model of SmolLM2-135M's shape, in steps of 1,024 tokens: a fraction of a step of real training."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        engine = _engine(root / "hf")
+        batch = _one_document()
+
+        def step() -> None:
+            engine.train_step([batch], _RATES, Limits(1e9))
+
+        step_s = best_seconds(step, rounds=3)
+        stall_s, beside_s = _beside(engine, root / "beside", step)
+        checkpoint, write_s = _written(engine, root / "alone")
+        copy_s = _copied(checkpoint.dir, root / "copy")
+        began = time.perf_counter()
+        engine.load_state(CheckpointReader(checkpoint), 1)
+        read_s = time.perf_counter() - began
+        megabytes = sum(path.stat().st_size for path in checkpoint.dir.iterdir()) / 1e6
+    copied = megabytes / copy_s
+    return {
+        "checkpoint/stall": figure(stall_s / step_s, "steps", limit=1.0, step_seconds=step_s),
+        "checkpoint/step_beside_a_save": figure(beside_s / step_s, "steps", undisturbed=1.0),
+        "checkpoint/write": figure(megabytes / write_s, "MB/s", copy_of_the_files=copied),
+        "checkpoint/read": figure(megabytes / read_s, "MB/s", copy_of_the_files=copied),
+    }
+
+
+def _engine(folder: Path) -> Engine:
+    config = LlamaConfig(
+        vocab_size=_VOCABULARY,
+        hidden_size=576,
+        intermediate_size=1536,
+        num_hidden_layers=30,
+        num_attention_heads=9,
+        num_key_value_heads=3,
+        tie_word_embeddings=True,
+    )
+    folder.mkdir()
+    write_weights(folder, dict(LlamaForCausalLM(config).named_parameters()))
+    config.save_pretrained(folder)
+    engine = build_engine("single", EngineSpec(folder, _VOCABULARY, _VOCABULARY, "all", Optim(), Parallel()))
+    engine.load_state(HfFolderReader(folder), 0)
+    return engine
+
+
+def _one_document() -> MicroBatch:
+    tokens_T = torch.randint(0, _VOCABULARY, (_TOKENS,), generator=torch.Generator().manual_seed(0))
+    labels_T = torch.roll(tokens_T, -1)
+    labels_T[-1] = NO_LABEL
+    bounds = torch.tensor([0, _TOKENS], dtype=torch.int32)
+    return MicroBatch(tokens_T, labels_T, torch.arange(_TOKENS), bounds, torch.zeros(_TOKENS, dtype=torch.int64))
+
+
+def _beside(engine: Engine, root: Path, step: Callable[[], None]) -> tuple[float, float]:
+    """Seconds until training may go on, and of the step that follows, during which the files are written."""
+    root.mkdir()
+    with Saver(root, {}, _nothing) as saver:
+        saver.prepare(engine, lambda name: True, Checkpoint(), [1])
+        began = time.perf_counter()
+        saver.start(engine, 1, {})
+        went_on = time.perf_counter()
+        step()
+        ended = time.perf_counter()
+        saver.wait()
+    return went_on - began, ended - went_on
+
+
+def _written(engine: Engine, root: Path) -> tuple[Artifact, float]:
+    root.mkdir()
+    with Saver(root, {}, _nothing, asynchronous=False) as saver:
+        began = time.perf_counter()
+        saver.start(engine, 1, {})
+        seconds = time.perf_counter() - began
+        checkpoint = saver.wait()
+    assert checkpoint is not None
+    return checkpoint, seconds
+
+
+def _copied(directory: Path, to: Path) -> float:
+    """Seconds to copy the files and to have them on the disk."""
+    began = time.perf_counter()
+    to.mkdir()
+    for path in directory.iterdir():
+        with open(path, "rb") as source, open(to / path.name, "wb") as target:
+            shutil.copyfileobj(source, target, 1 << 24)
+            target.flush()
+            os.fsync(target.fileno())
+    return time.perf_counter() - began
+
+
+def _nothing() -> None:
+    """Remove no checkpoint."""
