@@ -231,7 +231,8 @@ def test_bf16_has_about_the_losses_of_fp32_and_not_the_same(jobs: Jobs, layout: 
         assert tokens == right_tokens
         assert nll == pytest.approx(right, rel=BF16_LOSS)
         assert norm == pytest.approx(right_norm, rel=BF16_NORM)
-    assert first[0][0] != pytest.approx(right_steps[0][0], rel=LOSS)
+    pairs = zip([*first, *second], right_steps[:4], strict=True)
+    assert any(seen[0] != pytest.approx(right[0], rel=LOSS) for seen, right in pairs)
     assert [tokens for *_, tokens in held_out] == [tokens for *_, tokens in right_held_out]
 
 
