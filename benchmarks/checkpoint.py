@@ -9,33 +9,27 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
-from transformers import LlamaConfig, LlamaForCausalLM
-
 from benchmarks.figures import Figures, best_seconds, figure
+from benchmarks.one_llama import Size, take_step
 from configs.artifact import Artifact
-from configs.schema.pretrain import Checkpoint, Optim, Parallel
-from pretrain.checkpoint.hf_reader import HfFolderReader
+from configs.schema.pretrain import Checkpoint
 from pretrain.checkpoint.reader import CheckpointReader
 from pretrain.checkpoint.saver import Saver
-from pretrain.engines.base import Engine, EngineSpec, Group, Limits
-from pretrain.engines.build import build_engine
-from pretrain.hf_weights import write_weights
-from pretrain.micro_batch import NO_LABEL, MicroBatch
+from pretrain.engines.base import Engine
 
-_TOKENS, _VOCABULARY = 1024, 49_152
-_RATES: dict[Group, float] = {"matrices": 1e-4, "vectors": 1e-4, "embeddings": 1e-4, "new_rows": 1e-4}
+_SIZE = Size("SmolLM2-135M", 576, 1536, 30, 9, 3, 49_152, 1024)
 
 
 def measure() -> Figures:
     """A model of SmolLM2-135M's shape, in steps of 1,024 tokens: a fraction of a step of real training."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        engine = _engine(root / "hf")
-        batch = _one_document()
+        (root / "hf").mkdir()
+        _SIZE.written(root / "hf")
+        engine, tokens_T = _SIZE.engine("single", root / "hf"), _SIZE.text()
 
         def step() -> None:
-            engine.train_step([batch], _RATES, Limits(1e9))
+            take_step(engine, tokens_T)
 
         step_s = best_seconds(step, rounds=3)
         stall_s, beside_s = _beside(engine, root / "beside", step)
@@ -52,32 +46,6 @@ def measure() -> Figures:
         "checkpoint/write": figure(megabytes / write_s, "MB/s", copy_of_the_files=copied),
         "checkpoint/read": figure(megabytes / read_s, "MB/s", copy_of_the_files=copied),
     }
-
-
-def _engine(folder: Path) -> Engine:
-    config = LlamaConfig(
-        vocab_size=_VOCABULARY,
-        hidden_size=576,
-        intermediate_size=1536,
-        num_hidden_layers=30,
-        num_attention_heads=9,
-        num_key_value_heads=3,
-        tie_word_embeddings=True,
-    )
-    folder.mkdir()
-    write_weights(folder, dict(LlamaForCausalLM(config).named_parameters()))
-    config.save_pretrained(folder)
-    engine = build_engine("single", EngineSpec(folder, _VOCABULARY, _VOCABULARY, "all", Optim(), Parallel()))
-    engine.load_state(HfFolderReader(folder), 0)
-    return engine
-
-
-def _one_document() -> MicroBatch:
-    tokens_T = torch.randint(0, _VOCABULARY, (_TOKENS,), generator=torch.Generator().manual_seed(0))
-    labels_T = torch.roll(tokens_T, -1)
-    labels_T[-1] = NO_LABEL
-    bounds = torch.tensor([0, _TOKENS], dtype=torch.int32)
-    return MicroBatch(tokens_T, labels_T, torch.arange(_TOKENS), bounds, torch.zeros(_TOKENS, dtype=torch.int64))
 
 
 def _beside(engine: Engine, root: Path, step: Callable[[], None]) -> tuple[float, float]:

@@ -99,7 +99,8 @@ def _run_stage(session: Session, engine: Engine, stage: TrainStage, batches_of: 
         if early is not None:
             session.watchdog.rest()  # the save has a time limit of its own
             session.saver.wait()
-            session.stop.obeyed()
+            if isinstance(early, UnfinishedError):
+                session.stop.obeyed()
             raise early
     session.watchdog.rest()
 

@@ -36,6 +36,7 @@ class StopRequests:
         self._settings, self._file = settings, file
         self._began = time.monotonic()
         self._allocation_ends_s = _allocation_ends_s()
+        self._before_end_s = settings.before_end_s
         if self._allocation_ends_s is not None:
             # A job so short that nothing else were left trains for half of its time.
             self._before_end_s = min(settings.before_end_s, (self._allocation_ends_s - time.time()) / 2)

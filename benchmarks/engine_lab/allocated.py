@@ -16,7 +16,7 @@ def state_bytes(engine: Any) -> int:
     module, adamw = _one(engine, torch.nn.Module), _one(engine, torch.optim.AdamW)
     storages = {
         storage.data_ptr(): storage.nbytes()
-        for tensor in (*_weights(module), *_masters(adamw), *_moments(adamw))
+        for tensor in (*_weights(module), *_masters(engine, adamw), *_moments(adamw))
         if (storage := tensor.untyped_storage()).nbytes()
     }
     return sum(storages.values())
@@ -33,9 +33,12 @@ def _weights(module: torch.nn.Module) -> Iterator[torch.Tensor]:
             yield parameter.ds_tensor.data
 
 
-def _masters(adamw: torch.optim.AdamW) -> Iterator[torch.Tensor]:
+def _masters(engine: Any, adamw: torch.optim.AdamW) -> Iterator[torch.Tensor]:
     for group in adamw.param_groups:
         yield from (parameter.data for parameter in group["params"])
+    zero = vars(engine).get("_zero")
+    if zero is not None:  # between two steps ZeRO 3 takes them out of the optimizer
+        yield from (shard.holder for shard in zero.shards)
 
 
 def _moments(adamw: torch.optim.AdamW) -> Iterator[torch.Tensor]:

@@ -11,6 +11,7 @@ from configs.schema.corpus import SourceName
 from configs.schema.schedule import Schedule, StageRate
 from configs.schema.section import Section, operational, rule
 
+EngineName = Literal["single", "deepspeed", "megatron"]
 Trained = Literal["all", "embeddings", "new_rows"]
 
 
@@ -198,7 +199,7 @@ class Pretrain(Section):
     optim: Optim = Optim()
     precision: Literal["bf16", "fp32"] = "bf16"
     """bf16: matrices multiply in bfloat16; weights, moments and sums are kept in float32 all the same."""
-    engine: Literal["single", "deepspeed", "megatron"] = operational("single")
+    engine: EngineName = operational("single")
     """single: plain torch; deepspeed: ZeRO; megatron: tensor, pipeline and context parallelism."""
     parallel: Parallel = operational(Parallel())
     recompute: Literal["none", "layers"] = operational("none")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import warnings
 from importlib import import_module
-from typing import Literal
 
 from configs.errors import UserError
+from configs.schema.pretrain import EngineName
 from pretrain.engines.base import Engine, EngineSpec
 
 _MODULES = {
@@ -16,7 +16,7 @@ _MODULES = {
 }
 
 
-def build_engine(name: Literal["single", "deepspeed", "megatron"], spec: EngineSpec) -> Engine:
+def build_engine(name: EngineName, spec: EngineSpec) -> Engine:
     """An engine on this process, with weights that are not yet anything.
 
     Raises:

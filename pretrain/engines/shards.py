@@ -56,6 +56,19 @@ class Shard:
         return self.within(flat, (first or 0) * row, math.prod(self.shape) if last is None else last * row)
 
 
+def replica(name: str, parameter: torch.Tensor, owned: tuple[int, int]) -> Shard:
+    """A parameter of which every rank has the whole, and this one answers for a share.
+
+    Trained, the whole is what the optimizer trains. Frozen in fp32 it is kept as it is; in another format the rank
+    keeps the fp32 digits of its share, for checkpoints.
+    """
+    trained = parameter.requires_grad
+    start, end, holder = 0, parameter.numel(), parameter if trained else parameter.detach()
+    if not trained and parameter.dtype != torch.float32:
+        (start, end), holder = owned, holder.new_empty(owned[1] - owned[0], dtype=torch.float32)
+    return Shard(name, tuple(parameter.shape), start, end - start, holder, 0, owned, trained)
+
+
 @dataclass(frozen=True)
 class Place:
     """A box of an HF tensor and the memory that holds it."""

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from pretrain.engines.shards import Shard, even_share
+from pretrain.engines.shards import Shard, even_share, replica
 
 
 def whole_dims(parameter: torch.nn.Parameter) -> int:
@@ -64,27 +64,8 @@ class Zero:
         if self._stage == 3:
             return self._partition(name, parameter)
         if self._stage == 0 or not parameter.requires_grad:
-            return self._replica(name, parameter)
+            return replica(name, parameter, even_share(parameter.numel(), self._rank, self._size))
         return self._fragment(name, parameter)
-
-    def _replica(self, name: str, parameter: torch.nn.Parameter) -> Shard:
-        """All ranks compute with the whole; each answers for its share, and keeps that in fp32 if need be."""
-        start, end, holder = 0, parameter.numel(), parameter.detach()
-        owned = even_share(end, self._rank, self._size)
-        if parameter.requires_grad:
-            holder = parameter
-        elif parameter.dtype != torch.float32:
-            (start, end), holder = owned, holder.new_empty(owned[1] - owned[0], dtype=torch.float32)
-        return Shard(
-            name=name,
-            shape=tuple(parameter.shape),
-            start=start,
-            count=end - start,
-            holder=holder,
-            offset=0,
-            owned=owned,
-            trained=parameter.requires_grad,
-        )
 
     def _fragment(self, name: str, parameter: Any) -> Shard | None:
         """ZeRO 1 and 2: a group's parameters lie end to end, and each rank has one stretch of that in fp32."""

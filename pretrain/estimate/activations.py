@@ -29,11 +29,16 @@ def layer_bytes(model: Model, setup: Setup) -> float:
     # Two norms keep their input in float32, their result, and a number; two inputs of matrices are as wide.
     between = 2 * (_FP32 + width) * hidden + 2 * width * hidden + 2 * _FP32
     # The result, and once more as the input of the last matrix; queries; keys and values, repeated for grouped heads.
-    attention = 3 * width * queries + 2 * width * queries * setup.context + _FP32 * heads
+    attention = 3 * width * queries + 2 * width * queries * setup.parallel.context + _FP32 * heads
     if any(name.endswith("q_norm.weight") for name in model.parameters.shapes):
         attention += (_FP32 + width) * (queries + int(config.num_key_value_heads) * head_dim(config))
     feed_forward = 4 * width * inner
-    return between / (setup.tensor if setup.sequence else 1) + (attention + feed_forward) / setup.tensor
+    return between / _share_between(setup) + (attention + feed_forward) / setup.parallel.tensor
+
+
+def _share_between(setup: Setup) -> int:
+    """Ranks that share what stands between the matrices of tensor parallelism."""
+    return setup.parallel.tensor if setup.parallel.sequence else 1
 
 
 def kept_bytes(model: Model, setup: Setup, here: Held) -> float:
@@ -41,10 +46,10 @@ def kept_bytes(model: Model, setup: Setup, here: Held) -> float:
 
     A pipeline stage keeps one micro-batch for each stage from itself to the last (one forward, one backward schedule).
     """
-    tokens = setup.micro_batch * setup.seq_len / setup.context
-    in_flight = min(setup.pipeline - here.stage, max(setup.micro_batches, 1))
+    tokens = setup.micro_batch * setup.seq_len / setup.parallel.context
+    in_flight = min(setup.parallel.pipeline - here.stage, max(setup.micro_batches, 1))
     layer = layer_bytes(model, setup)
-    share = setup.tensor if setup.sequence else 1
+    share = _share_between(setup)
     layer_input = bytes_per_number(setup) * int(model.config.hidden_size) / share
     if setup.recompute == "layers":
         # Each layer's input; and all of the one layer that is computed again.
@@ -61,7 +66,7 @@ def logit_bytes(model: Model, setup: Setup, here: Held) -> float:
     megatron-core has all of a micro-batch: as they are multiplied, twice in float32, and a gradient. The other engines
     have a piece at a time, and the whole gradient of the output embedding, with its next summand.
     """
-    width, tokens = bytes_per_number(setup), setup.micro_batch * setup.seq_len / setup.context
+    width, tokens = bytes_per_number(setup), setup.micro_batch * setup.seq_len / setup.parallel.context
     numbers = here.vocabulary * tokens
     if setup.engine == "megatron":
         return (2 * width + 2 * _FP32) * numbers

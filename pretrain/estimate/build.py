@@ -36,7 +36,7 @@ def estimate(run: Run, gpu: str | None, rates: Rates) -> Estimate:
         "base": run.pretrain.base,
         "parameters": model.parameters.count,
         "embedding_rows": {"base": model.base_rows, "trained": int(model.config.vocab_size)},
-        "layout": {"nodes": setup.nodes, "processes": setup.processes, "shown": setup.shown()},
+        "layout": {"nodes": setup.nodes, "processes": setup.parallel.processes, "shown": setup.shown()},
         "problems": setup.problems(model.config),
         "gpu": name,
         "limit_bytes": None if device is None else limit_bytes(device),
@@ -52,7 +52,7 @@ def estimate(run: Run, gpu: str | None, rates: Rates) -> Estimate:
             "device": needed.device,
             "device_bytes": needed.device_bytes,
             "host": needed.host,
-            "host_bytes_per_node": needed.host_bytes * setup.processes,
+            "host_bytes_per_node": needed.host_bytes * setup.parallel.processes,
         }
         found["time"] = duration(work, model, setup, device, rates)
         if found["time"]:
@@ -87,7 +87,18 @@ def _suggestion(model: Model, setup: Setup, device: Device, *, fits: bool) -> Es
 def _shown(one: Suggestion | None) -> Estimate:
     if one is None:
         return {}
-    return {"nodes": one.setup.nodes, "layout": one.setup.shown(), "bytes": one.bytes}
+    return {
+        "nodes": one.setup.nodes,
+        "layout": one.setup.shown(),
+        "bytes": one.bytes,
+        "host_bytes_per_node": one.host_bytes_per_node,
+    }
+
+
+def needs(suggested: Estimate) -> str:
+    """What a suggested layout takes, in words."""
+    per_gpu, per_node = suggested["bytes"] / 2**30, suggested["host_bytes_per_node"] / 2**30
+    return f"{per_gpu:,.1f} GiB per GPU, {per_node:,.0f} GiB of each node's own memory"
 
 
 def refusal(found: Estimate) -> str | None:
@@ -104,9 +115,9 @@ def refusal(found: Estimate) -> str | None:
 
 def _possible(found: Estimate) -> str:
     if other := found.get("suggestion"):
-        return f"this fits: {other['layout']} ({other['bytes'] / 2**30:.1f} GiB)"
+        return f"this fits: {other['layout']} ({needs(other)})"
     if more := found.get("more_nodes"):
-        return f"nothing fits on so few GPUs; on {more['nodes']} nodes this does: {more['layout']}"
+        return f"nothing fits on so few GPUs; on {more['nodes']} nodes this does: {more['layout']} ({needs(more)})"
     if found["limit_bytes"] is None:
         return "name the kind of GPU (--gpu, or slurm.gpu) to see what is possible"
     return "no layout was found that fits; a shorter seq_len or a smaller micro_batch needs less"

@@ -58,11 +58,11 @@ def held(model: Model, setup: Setup) -> list[Held]:
     parameters = model.parameters
     weights = optimised = parameters.count
     # DeepSpeed's engine takes ZeRO 1 for ZeRO 0 in bf16, see pretrain/engines/deepspeed.py.
-    cut_up = setup.zero in ("1", "2") or (setup.zero == "0" and setup.precision == "bf16")
+    cut_up = setup.parallel.zero in ("1", "2") or (setup.parallel.zero == "0" and setup.precision == "bf16")
     if setup.engine == "deepspeed" and cut_up:
         optimised = sum(_aligned(count, _ZERO_ALIGNMENT * setup.data) for count in _groups(model)) // setup.data
         weights = optimised * setup.data
-    elif setup.engine == "deepspeed" and setup.zero == "3":
+    elif setup.engine == "deepspeed" and setup.parallel.zero == "3":
         counts = [math.prod(shape) for shape in parameters.shapes.values()]
         optimised = sum(-(-count // setup.data) for count in counts)
         weights = optimised + sum(_aligned(count, setup.data) for count in counts if count <= ZERO3_WHOLE_UP_TO)

@@ -61,7 +61,7 @@ def _of_rank(model: Model, setup: Setup, here: Held) -> Memory:
     }
     # A checkpoint is written from a copy in the node's memory while training goes on.
     host: Parts = {"checkpoint copy": (_FP32 + _MOMENTS) * here.optimised}
-    if setup.offload == "optimizer":
+    if setup.parallel.offload == "optimizer":
         for part in ("fp32 weights", "moments", "gradients"):
             host[part] = device.pop(part)
     return Memory(here.stage, device, host)
@@ -78,8 +78,8 @@ def state(setup: Setup, here: Held) -> Parts:
 
 
 def _has_originals(setup: Setup) -> bool:
-    """Whether fp32 weights are kept beside those that are computed with; ZeRO 1 and 2 do so in fp32, too."""
-    return setup.precision == "bf16" or (setup.engine == "deepspeed" and setup.zero in ("1", "2"))
+    """Whether fp32 weights are kept beside those that are computed with; ZeRO 1 to 3 do so in fp32, too."""
+    return setup.precision == "bf16" or (setup.engine == "deepspeed" and setup.parallel.zero != "0")
 
 
 def working(setup: Setup, here: Held) -> Parts:
@@ -87,9 +87,9 @@ def working(setup: Setup, here: Held) -> Parts:
     if setup.engine != "deepspeed":
         return {"gradients": _FP32 * here.weights}
     bucket = _FP32 * min(_BUCKET, here.optimised * setup.data)
-    if setup.zero in ("0", "1"):
+    if setup.parallel.zero in ("0", "1"):
         return {"gradients": _FP32 * here.weights, "ZeRO buckets": bucket}
-    if setup.zero == "2":
+    if setup.parallel.zero == "2":
         return {"gradients": _FP32 * here.optimised, "ZeRO buckets": bucket}
     computed = 2 if setup.precision == "bf16" else _FP32
     gathered = computed * min(_ZERO3_GATHERED, here.optimised * setup.data)

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from pretrain.estimate.build import Estimate
+from pretrain.estimate.build import Estimate, needs
 
 _GIB = 2**30
 
@@ -94,9 +94,9 @@ def _costs(time: dict[str, Any]) -> str:
 def _suggestion(found: Estimate, console: Console) -> None:
     if other := found.get("suggestion"):
         why = "fits" if other["speed_up"] is None else f"would be about {other['speed_up']:.2f} times as fast"
-        console.print(f"\n[green]{why}:[/] {other['layout']} ({other['bytes'] / _GIB:,.1f} GiB)", soft_wrap=True)
+        console.print(f"\n[green]{why}:[/] {other['layout']} ({needs(other)})", soft_wrap=True)
     elif more := found.get("more_nodes"):
         console.print(
-            f"\n[green]fits on {more['nodes']} nodes:[/] {more['layout']} ({more['bytes'] / _GIB:,.1f} GiB)",
+            f"\n[green]fits on {more['nodes']} nodes:[/] {more['layout']} ({needs(more)})",
             soft_wrap=True,
         )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from transformers import PretrainedConfig
 
 from configs.atomic_file import read_json
 from configs.errors import UserError
-from configs.schema.pretrain import Parallel
+from configs.schema.pretrain import EngineName, Parallel
 from configs.schema.run import Run
 from pretrain.engines import hf_model
 from pretrain.engines.megatron import layout
@@ -17,8 +17,6 @@ from pretrain.parameters import Parameters
 from tokenizer.base import config_folder
 from tokenizer.embed import padded_rows
 from tokenizer.stage import tokenizer_dir
-
-EngineName = Literal["single", "deepspeed", "megatron"]
 
 
 @dataclass(frozen=True)
@@ -60,8 +58,8 @@ class Setup:
 
     engine: EngineName
     nodes: int
-    processes: int
-    """On each node; one GPU each."""
+    parallel: Parallel
+    """Its processes have one GPU each."""
     precision: Literal["bf16", "fp32"]
     micro_batch: int
     """Sequences of a forward pass."""
@@ -69,18 +67,12 @@ class Setup:
     """Of the stage whose forward passes are longest."""
     batch_tokens: int
     """Per optimizer step."""
-    tensor: int = 1
-    pipeline: int = 1
-    context: int = 1
-    sequence: bool = False
-    zero: Literal["0", "1", "2", "3"] = "1"
-    offload: Literal["none", "optimizer"] = "none"
     recompute: Literal["none", "layers"] = "none"
 
     @classmethod
     def of(cls, run: Run) -> Setup:
         """The setup that a run file asks for."""
-        settings, parallel = run.pretrain, run.pretrain.parallel
+        settings = run.pretrain
         # The stage whose forward pass takes most tokens needs most memory.
         longest = max(
             settings.stages.values(), key=lambda stage: settings.micro_batch_in(stage) * settings.seq_len_in(stage)
@@ -88,42 +80,27 @@ class Setup:
         return cls(
             engine=settings.engine,
             nodes=run.slurm.nodes,
-            processes=parallel.processes,
+            parallel=settings.parallel,
             precision=settings.precision,
             micro_batch=settings.micro_batch_in(longest),
             seq_len=settings.seq_len_in(longest),
             batch_tokens=settings.batch_tokens,
-            tensor=parallel.tensor,
-            pipeline=parallel.pipeline,
-            context=parallel.context,
-            sequence=parallel.sequence,
-            zero=parallel.zero,
-            offload=parallel.offload,
             recompute=settings.recompute,
         )
 
-    @property
-    def parallel(self) -> Parallel:
-        """The layout as the run file has it."""
-        return Parallel(
-            processes=self.processes,
-            tensor=self.tensor,
-            pipeline=self.pipeline,
-            context=self.context,
-            sequence=self.sequence,
-            zero=self.zero,
-            offload=self.offload,
-        )
+    def laid_out(self, **changes: Any) -> Setup:
+        """With some keys of the layout changed."""
+        return replace(self, parallel=self.parallel.model_copy(update=changes))
 
     @property
     def world_size(self) -> int:
         """Processes on all nodes."""
-        return self.nodes * self.processes
+        return self.nodes * self.parallel.processes
 
     @property
     def data(self) -> int:
         """Ranks that get different data."""
-        return self.world_size // (self.tensor * self.pipeline * self.context)
+        return self.world_size // (self.parallel.tensor * self.parallel.pipeline * self.parallel.context)
 
     @property
     def micro_batches(self) -> int:
@@ -140,7 +117,7 @@ class Setup:
                 wrong.append(str(error))
         if self.engine == "single" and self.world_size > 1:
             wrong.append(f"the engine 'single' is one process, not {self.world_size}; choose deepspeed or megatron")
-        share = self.tensor * self.pipeline * self.context
+        share = self.parallel.tensor * self.parallel.pipeline * self.parallel.context
         if self.world_size % share == 0 and self.batch_tokens % (self.seq_len * self.micro_batch * self.data):
             wrong.append(
                 f"the {self.batch_tokens // self.seq_len} sequences of a batch are not divisible by "
@@ -151,16 +128,16 @@ class Setup:
     def shown(self) -> str:
         """In the words of the run file.
 
-        >>> Setup("deepspeed", 1, 8, "bf16", 1, 4096, 4_194_304, zero="2").shown()
+        >>> Setup("deepspeed", 1, Parallel(processes=8, zero="2"), "bf16", 1, 4096, 4_194_304).shown()
         'engine deepspeed, zero 2'
         """
         words = [f"engine {self.engine}"]
         if self.engine == "deepspeed":
-            words.append(f"zero {self.zero}")
-        if self.offload != "none":
-            words.append(f"offload {self.offload}")
-        sizes = {"tensor": self.tensor, "pipeline": self.pipeline, "context": self.context}
+            words.append(f"zero {self.parallel.zero}")
+        if self.parallel.offload != "none":
+            words.append(f"offload {self.parallel.offload}")
+        sizes = {"tensor": self.parallel.tensor, "pipeline": self.parallel.pipeline, "context": self.parallel.context}
         words += [f"{name} {size}" for name, size in sizes.items() if size > 1]
-        words += ["sequence true"] * self.sequence
+        words += ["sequence true"] * self.parallel.sequence
         words += [f"recompute {self.recompute}"] * (self.recompute != "none")
         return ", ".join(words)

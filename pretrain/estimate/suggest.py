@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from configs.schema.device import Device
+from configs.schema.pretrain import EngineName, Parallel
 from pretrain.estimate.memory import SAFE_SHARE, memory
-from pretrain.estimate.setup import EngineName, Model, Setup
+from pretrain.estimate.setup import Model, Setup
 from pretrain.estimate.throughput import kept_share
 
 _LARGEST_TENSOR = 8
@@ -27,6 +28,8 @@ class Suggestion:
     setup: Setup
     bytes: float
     """Of the fullest GPU."""
+    host_bytes_per_node: float
+    """Not compared with anything: how much memory a node has is known to its owner."""
 
 
 def limit_bytes(device: Device) -> float:
@@ -38,9 +41,9 @@ def suggest(model: Model, asked: Setup, device: Device) -> Suggestion | None:
     """What fits on the same processes, or None; another engine only if the run file's has nothing that does."""
     for engine in (asked.engine, *(engine for engine in _ENGINES if engine != asked.engine)):
         fits = [
-            Suggestion(setup, needed)
+            Suggestion(setup, needed.device_bytes, needed.host_bytes * setup.parallel.processes)
             for setup in _candidates(replace(asked, engine=engine))
-            if not setup.problems(model.config) and (needed := memory(model, setup).device_bytes) <= limit_bytes(device)
+            if not setup.problems(model.config) and (needed := memory(model, setup)).device_bytes <= limit_bytes(device)
         ]
         if fits:
             # The first of equals.
@@ -60,23 +63,23 @@ def nodes_needed(model: Model, asked: Setup, device: Device) -> Suggestion | Non
 
 def _candidates(asked: Setup) -> Iterator[Setup]:
     """All ways to share with an engine, those that talk least first."""
-    plain = replace(asked, tensor=1, pipeline=1, context=1, sequence=False, zero="1", offload="none", recompute="none")
+    plain = replace(asked, parallel=Parallel(processes=asked.parallel.processes), recompute="none")
     for one in (plain, replace(plain, recompute="layers")):
         if asked.engine == "megatron":
             yield from _megatron(one)
         elif asked.engine == "deepspeed":
-            yield from (replace(one, zero="1"), replace(one, zero="2"), replace(one, zero="3"))
+            yield from (one.laid_out(zero=stage) for stage in "123")
         elif one.world_size == 1:
             yield one
     if asked.engine == "deepspeed":
-        yield replace(plain, recompute="layers", zero="3", offload="optimizer")
+        yield replace(plain, recompute="layers").laid_out(zero="3", offload="optimizer")
 
 
 def _megatron(plain: Setup) -> Iterator[Setup]:
     tensor = 1
-    while tensor <= min(_LARGEST_TENSOR, plain.processes):
+    while tensor <= min(_LARGEST_TENSOR, plain.parallel.processes):
         pipeline = 1
         while tensor * pipeline <= plain.world_size:
-            yield replace(plain, tensor=tensor, pipeline=pipeline, sequence=tensor > 1)
+            yield plain.laid_out(tensor=tensor, pipeline=pipeline, sequence=tensor > 1)
             pipeline *= 2
         tensor *= 2

@@ -60,4 +60,4 @@ def kept_share(setup: Setup) -> float:
     """
     recomputed = 6 / 8 if setup.recompute == "layers" else 1.0
     micro_batches = max(setup.micro_batches, 1)
-    return recomputed * micro_batches / (micro_batches + setup.pipeline - 1)
+    return recomputed * micro_batches / (micro_batches + setup.parallel.pipeline - 1)

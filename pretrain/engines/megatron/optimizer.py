@@ -16,7 +16,7 @@ from megatron.core.optimizer import OptimizerConfig
 from megatron.core.optimizer.distrib_optimizer import DistributedOptimizer
 
 from pretrain.engines.megatron.layout import Layout
-from pretrain.engines.shards import Shard, even_share
+from pretrain.engines.shards import Shard, even_share, replica
 
 
 def distribute(adamw: torch.optim.AdamW, model: Any, layout: Layout) -> Any:
@@ -70,7 +70,7 @@ def shards(
                 trained=True,
             )
         elif not parameter.requires_grad:
-            yield _frozen(name, parameter, layout, answers=name not in copies)
+            yield replica(name, parameter, (0, 0) if name in copies else _share_of(parameter.numel(), layout))
         # What is left is held by another data or context rank.
 
 
@@ -86,24 +86,10 @@ def _held(optimizer: Any) -> dict[torch.nn.Parameter, torch.Tensor]:
     }
 
 
-def _frozen(name: str, parameter: torch.nn.Parameter, layout: Layout, *, answers: bool) -> Shard:
-    """All ranks compute with the whole; in fp32 each keeps the share that it answers for, or the whole itself."""
-    count = parameter.numel()
+def _share_of(count: int, layout: Layout) -> tuple[int, int]:
+    """The numbers, of so many, that this rank answers for among those that share the optimizer."""
     rank = parallel_state.get_data_parallel_rank(with_context_parallel=True)
-    owned = even_share(count, rank, layout.optimizer_shares) if answers else (0, 0)
-    start, end, holder = 0, count, parameter.detach()
-    if parameter.dtype != torch.float32:
-        (start, end), holder = owned, holder.new_empty(owned[1] - owned[0], dtype=torch.float32)
-    return Shard(
-        name=name,
-        shape=tuple(parameter.shape),
-        start=start,
-        count=end - start,
-        holder=holder,
-        offset=0,
-        owned=owned,
-        trained=False,
-    )
+    return even_share(count, rank, layout.optimizer_shares)
 
 
 def rounded(names: Mapping[str, torch.nn.Parameter]) -> Iterator[Shard]:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from transformers import AutoConfig
 
+from configs.schema.pretrain import Parallel
 from pretrain.engines import hf_model
 from pretrain.estimate.activations import kept_bytes, layer_bytes, logit_bytes
 from pretrain.estimate.held import held
@@ -16,7 +17,7 @@ from pretrain.estimate.setup import Model, Setup
 from pretrain.parameters import Parameters
 
 TOKENS = 256
-PLAIN = Setup("single", 1, 1, "fp32", 1, TOKENS, TOKENS)
+PLAIN = Setup("single", 1, Parallel(), "fp32", 1, TOKENS, TOKENS)
 
 
 def model_of(model_type: str, layers: int = 2, **changes: Any) -> Model:
@@ -66,9 +67,9 @@ def test_a_layer_keeps_what_the_formula_says(model_type: str, precision: Any) ->
 
 def test_tensor_ranks_share_a_layer_and_sequence_parallelism_the_rest() -> None:
     model = model_of("llama")
-    whole, two = layer_bytes(model, PLAIN), layer_bytes(model, replace(PLAIN, engine="megatron", tensor=2))
+    whole, two = layer_bytes(model, PLAIN), layer_bytes(model, replace(PLAIN, engine="megatron").laid_out(tensor=2))
     assert whole / 2 < two < whole
-    assert layer_bytes(model, replace(PLAIN, engine="megatron", tensor=2, sequence=True)) == whole / 2
+    assert layer_bytes(model, replace(PLAIN, engine="megatron").laid_out(tensor=2, sequence=True)) == whole / 2
 
 
 def test_recomputation_keeps_a_layers_input_and_one_whole_layer() -> None:
@@ -81,7 +82,7 @@ def test_recomputation_keeps_a_layers_input_and_one_whole_layer() -> None:
 
 def test_the_first_pipeline_stage_keeps_a_micro_batch_for_each_stage_but_never_more_than_there_are() -> None:
     model = model_of("llama", layers=4)
-    setup = replace(PLAIN, engine="megatron", processes=4, pipeline=4, batch_tokens=8 * TOKENS)
+    setup = replace(PLAIN, engine="megatron", batch_tokens=8 * TOKENS).laid_out(processes=4, pipeline=4)
     first, *_, last = held(model, setup)
     layer = TOKENS * layer_bytes(model, setup)
     assert 4 * layer < kept_bytes(model, setup, first) < 5 * layer

@@ -82,11 +82,19 @@ def test_what_does_not_fit_is_refused_with_what_does() -> None:
 
 
 def test_more_nodes_are_suggested_where_no_layout_fits() -> None:
-    found = of_recipe("70b-4-nodes", "slurm.nodes=1", "pretrain.parallel={processes: 8, tensor: 8, sequence: true}")
+    found = of_recipe("70b-4-nodes", "slurm.nodes=1", "pretrain.parallel={processes: 2, tensor: 2, sequence: true}")
     assert found["suggestion"] is None
     assert found["more_nodes"]["nodes"] == 2
     assert found["more_nodes"]["bytes"] <= found["limit_bytes"]
     assert "nothing fits on so few GPUs; on 2 nodes this does: engine " in str(refusal(found))
+
+
+def test_what_a_suggestion_takes_of_the_nodes_own_memory_is_told() -> None:
+    found = of_recipe("70b-4-nodes", "slurm.nodes=1", "pretrain.parallel={processes: 8, tensor: 8, sequence: true}")
+    assert "offload optimizer" in found["suggestion"]["layout"]
+    # fp32 weights, moments, gradients, and the copy that a checkpoint is written from.
+    assert found["suggestion"]["host_bytes_per_node"] == pytest.approx(28 * found["parameters"], rel=1e-3)
+    assert "GiB of each node's own memory)" in str(refusal(found))
 
 
 def test_a_clearly_faster_layout_is_suggested_though_the_asked_one_fits() -> None:

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 from benchmarks.engine_lab import launch
 from benchmarks.engine_lab.inputs import NEW_ROWS, save_model, training_batches
+from configs.schema.pretrain import Parallel
 from pretrain.engines import hf_model
 from pretrain.engines.base import Group
 from pretrain.estimate.held import ZERO3_WHOLE_UP_TO, held
@@ -50,7 +51,7 @@ def expected(folder: Path, engine: Any, processes: int, parallel: dict[str, Any]
     """By rank: ranks of a pipeline stage stand behind each other."""
     config = hf_model.read_config(folder, ROWS)
     model = Model(config, Parameters.of(config), OLD_ROWS)
-    setup = Setup(engine, 1, processes, precision, 1, 48, 192, **parallel)
+    setup = Setup(engine, 1, Parallel(processes=processes, **parallel), precision, 1, 48, 192)
     stages = [sum(state(setup, here).values()) for here in held(model, setup)]
     return [stages[rank * len(stages) // processes] for rank in range(processes)]
 
@@ -63,9 +64,7 @@ def job(lab: Path, engine: str, processes: int) -> list[tuple[str, list[float], 
             continue
         # Over pipeline stages a tied embedding is held twice; elsewhere two embeddings are more than one.
         folder = lab / str("pipeline" in parallel)
-        # ZeRO 3 in bf16 is estimated too high, and not held to the byte here.
-        in_bf16 = engine != "deepspeed" or (processes == 2 and parallel["zero"] != "3")
-        for precision in ("fp32", "bf16") if in_bf16 else ("fp32",):
+        for precision in ("fp32", "bf16"):
             case = {
                 "name": f"{name}, {precision}",
                 "engine": engine,
