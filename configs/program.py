@@ -47,8 +47,13 @@ class _End:
     """Until the work says otherwise: an error that nobody caught."""
 
     def leave(self) -> None:
-        for stream in (sys.stdout, sys.stderr):
-            # A reader that went away, or a stream that was closed because of that.
-            with suppress(OSError, ValueError):
-                stream.flush()
-        os._exit(self.status)
+        leave(self.status)
+
+
+def leave(status: int) -> NoReturn:
+    """End the process where it stands, with what it has said so far."""
+    for stream in (sys.stdout, sys.stderr):
+        # A reader that went away, or a stream that was closed because of that.
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(status)

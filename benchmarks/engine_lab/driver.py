@@ -26,6 +26,7 @@ from safetensors.torch import load_file
 from benchmarks.engine_lab.allocated import state_bytes
 from configs.artifact import Artifact
 from configs.errors import UserError
+from configs.program import leave
 from configs.schema.pretrain import Optim, Parallel
 from pretrain.checkpoint.boxes import Box
 from pretrain.checkpoint.commit import commit
@@ -170,3 +171,4 @@ def main(job: Path, out: Path) -> None:
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]), Path(sys.argv[2]))
+    leave(0)  # a thread of DeepSpeed's or gloo's may abort an interpreter that is taken down
