@@ -27,9 +27,8 @@ REPOSITORY = Path(__file__).parents[2]
 # Trains through the command line; rank 1 (or the only one) sends itself a signal when a step begins.
 _ASKED = """
 import os, signal, sys
+from configs.program import run_program
 from pretrain import step
-from pretrain.cli import verbs
-from configs.cli import main
 
 run_file, run_dir, sent, at, rank, *words = sys.argv[1:]
 rates, calls = step.lr_by_group, 0
@@ -43,7 +42,8 @@ def asking(*arguments):
 
 step.lr_by_group = asking
 words = [word for given in (run_dir, *words) for word in ("--set", given)]
-raise SystemExit(main("tsugiki pretrain", verbs, ["train", run_file, *words]))
+sys.argv = ["tsugiki pretrain", "train", run_file, *words]
+run_program("tsugiki pretrain", "pretrain.cli")
 """
 
 

@@ -42,9 +42,8 @@ with Watchdog(0.5, Path(sys.argv[1]), rank) as watchdog:
 # Trains through the command line; the third step of rank 1 never begins.
 _STUCK_IN_TRAINING = """
 import os, sys, time
+from configs.program import run_program
 from pretrain import step
-from pretrain.cli import verbs
-from configs.cli import main
 
 run_file, *words = sys.argv[1:]
 rates, calls = step.lr_by_group, 0
@@ -58,7 +57,8 @@ def third_never_comes(*arguments):
 
 step.lr_by_group = third_never_comes
 words = [word for given in words for word in ("--set", given)]
-raise SystemExit(main("tsugiki pretrain", verbs, ["train", run_file, *words]))
+sys.argv = ["tsugiki pretrain", "train", run_file, *words]
+run_program("tsugiki pretrain", "pretrain.cli")
 """
 
 
