@@ -18,7 +18,7 @@ $(VENV)/ready: constraints.txt pyproject.toml
 	$(PIP) torch==2.13.0
 	$(PIP) setuptools wheel hatchling editables
 	$(PIP) --no-build-isolation deepspeed
-	$(PIP) --no-build-isolation --editable '.[deepspeed,megatron,quickstart,dev]'
+	$(PIP) --no-build-isolation --editable '.[deepspeed,megatron,quickstart,sft,dev]'
 	touch $@
 
 $(BASE)/config.json: | $(VENV)/ready
