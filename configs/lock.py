@@ -10,14 +10,19 @@ from pathlib import Path
 
 from configs.errors import UserError, from_os_error
 
+LOCK = ".lock"
+"""File by which a directory is held."""
+
 HELD_ABOVE = "TSUGIKI_LOCK_HELD_ABOVE"
 """Environment variable: the directory whose lock the process holds that started this one."""
 
 
 @contextmanager
-def exclusive(directory: Path) -> Iterator[None]:
+def exclusive(directory: Path, *, way_out: str = "name another run.dir") -> Iterator[None]:
     """Hold the directory's lock; the system gives it back when the process ends, however it ends.
 
+    Args:
+        way_out: what one can do instead of waiting, for the message.
     Raises:
         UserError: if another process of this machine works there, or the directory cannot be written.
     """
@@ -26,7 +31,7 @@ def exclusive(directory: Path) -> Iterator[None]:
         return
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        handle = os.open(directory / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        handle = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
         raise from_os_error(error) or error from error
     try:
@@ -34,7 +39,7 @@ def exclusive(directory: Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             other = os.pread(handle, 32, 0).decode(errors="replace").strip() or "unknown"
-            raise UserError(f"{directory}: process {other} works here; wait for it, or name another run.dir") from None
+            raise UserError(f"{directory}: process {other} works here; wait for it, or {way_out}") from None
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
         yield

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from configs.cli import add_run_file, add_stage, load_run, say
+from pretrain.convert_cli import add_convert
 from pretrain.folder_cli import add_folder_verbs
 
 
@@ -30,6 +31,7 @@ def verbs(parser: argparse.ArgumentParser, train: str = "pretrain.train:train") 
     trace.add_argument("ids", nargs="+", metavar="ID", help="id of a document, as in the corpus")
     trace.add_argument("--json", action="store_true", help="print for machines")
     trace.set_defaults(do=_trace)
+    add_convert(commands)
     add_folder_verbs(commands)
     estimate = commands.add_parser("estimate", help="memory, time, cost and layout of a run, without a GPU")
     add_run_file(estimate)

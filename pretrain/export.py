@@ -27,10 +27,13 @@ from pretrain import gate
 from pretrain.card import card
 from pretrain.checkpoint.boxes import Box
 from pretrain.checkpoint.reader import CheckpointReader
+from pretrain.checkpoint.stream import cast
 from pretrain.continuations import continuations
+from pretrain.convert.model import Model, rope_entries
+from pretrain.convert.source import refuse_leftovers
 from pretrain.document_format import DocumentFormat
 from pretrain.engines.base import Kind
-from pretrain.hf_weights import write_weights
+from pretrain.hf_weights import described, write_weights
 from pretrain.quiet import quiet_transformers
 from pretrain.stage import export_plan
 from tokenizer.base import base_folder
@@ -59,8 +62,12 @@ class RoundedReader:
         return self._reader.shapes
 
     def read(self, name: str, box: Box, kind: Kind) -> torch.Tensor:
-        """Rounded values of a box."""
-        return self._reader.read(name, box, kind).to(self._dtype).to(torch.float32)
+        """Rounded values of a box.
+
+        Raises:
+            UserError: if one is beyond the number format's range.
+        """
+        return cast(self._reader.read(name, box, kind), self._dtype, name).to(torch.float32)
 
 
 def export_model(run: Run) -> Artifact:
@@ -88,7 +95,7 @@ def export_model(run: Run) -> Artifact:
         rows = rounded.shapes["model.embed_tokens.weight"][0]
         tokenizer = plan.upstream["tokenizer"] / "hf"
         form = DocumentFormat.from_folder(tokenizer, run.pretrain.end_of_document)
-        _write_weights(builder, rounded, run.export.dtype)
+        _write_weights(builder, rounded, Model.of(base, rows), run.export.dtype, checkpoint.dir)
         _write_rest(builder, base, tokenizer, _config(base, rows, run))
         progress.advance(1, "written")
         texts = _gate_texts(run, form, plan.upstream["tokenizer"])
@@ -113,13 +120,11 @@ def export_model(run: Run) -> Artifact:
     return Artifact.open(plan.dir)
 
 
-def _write_weights(builder: Builder, rounded: RoundedReader, dtype: str) -> None:
-    shapes = rounded.shapes
-    tensors = {
-        name: rounded.read(name, Box.whole(shape), "master").to(_DTYPES[dtype]) for name, shape in shapes.items()
-    }
-    for name in write_weights(builder.dir / HF, tensors):
-        builder.adopt(f"{HF}/{name}")
+def _write_weights(builder: Builder, rounded: RoundedReader, model: Model, dtype: str, checkpoint: Path) -> None:
+    refuse_leftovers(rounded.shapes, model, checkpoint)
+    tensors = described(model.shapes, lambda _: _DTYPES[dtype])
+    files = write_weights(builder.dir / HF, tensors, lambda name, box: rounded.read(name, box, "master"))
+    builder.written.update({f"{HF}/{name}": record for name, record in files.items()})
 
 
 def _write_rest(builder: Builder, base: Path, tokenizer: Path, config: dict[str, Any]) -> None:
@@ -138,13 +143,7 @@ def _config(base: Path, rows: int, run: Run) -> dict[str, Any]:
     """The base's config with what changed; RoPE under the names of transformers 4 too, which else reads 10,000."""
     dtype = run.export.dtype
     config = {**read_json(base / "config.json"), "vocab_size": rows, "dtype": dtype, "torch_dtype": dtype}
-    found = gate.rope(config, run.pretrain.last_rope_base)
-    if config.get("rope_parameters"):
-        config["rope_parameters"] = found
-    config["rope_theta"] = found["rope_theta"]
-    if found["rope_type"] != "default":
-        config["rope_scaling"] = {key: value for key, value in found.items() if key != "rope_theta"}
-    return config
+    return config | rope_entries(config, run.pretrain.last_rope_base)
 
 
 def _gate_texts(run: Run, form: DocumentFormat, tokenizer: Path) -> list[str]:

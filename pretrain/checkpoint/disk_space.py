@@ -32,8 +32,8 @@ def refuse_save(root: Path, here: int) -> None:
     free = ranks.from_first(_free(root))
     if needed > free:
         raise UserError(
-            f"{root}: the next checkpoint takes {_shown(needed)}, the file system has {_shown(free)} left; free "
-            f"{_shown(needed - free)} or lower pretrain.checkpoint.keep_last, and run the same command again"
+            f"{root}: the next checkpoint takes {shown(needed)}, the file system has {shown(free)} left; free "
+            f"{shown(needed - free)} or lower pretrain.checkpoint.keep_last, and run the same command again"
         )
 
 
@@ -51,8 +51,8 @@ def refuse_run(root: Path, one: int, settings: Checkpoint, saves: Sequence[int])
     missing = ranks.from_first(max(0, count * one - there) - _free(root))
     if missing > 0:
         raise UserError(
-            f"{root}: this run keeps up to {count} checkpoints of {_shown(one)} at a time, {_shown(count * one)} in "
-            f"all; {_shown(missing)} more are needed than the file system has left. Free them, keep fewer "
+            f"{root}: this run keeps up to {count} checkpoints of {shown(one)} at a time, {shown(count * one)} in "
+            f"all; {shown(missing)} more are needed than the file system has left. Free them, keep fewer "
             "(pretrain.checkpoint.keep_last, keep_best, keep_every_steps), or name another run.dir"
         )
 
@@ -73,6 +73,6 @@ def _free(root: Path) -> int:
     return found.f_bavail * found.f_frsize
 
 
-def _shown(count: int) -> str:
+def shown(count: int) -> str:
     """Bytes for people, never rounded down to nothing."""
     return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{max(count / 1e6, 0.1):,.1f} MB"

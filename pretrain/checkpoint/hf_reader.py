@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import safe_open
 
 from configs.atomic_file import read_json
 from configs.errors import UserError
 from pretrain.checkpoint.boxes import Box
+from pretrain.checkpoint.safetensors_file import SafetensorsFile
 from pretrain.engines.base import Kind
 
 
@@ -29,11 +28,10 @@ class HfFolderReader:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._files: dict[str, Any] = {}
+        self._files: dict[str, SafetensorsFile] = {}
         for path in _weight_files(folder):
-            opened = safe_open(path, framework="pt")
-            for name in opened.keys():  # noqa: SIM118  # safe_open is no dict and cannot be iterated
-                self._files[name] = opened
+            opened = SafetensorsFile(path)
+            self._files.update(dict.fromkeys(opened.names, opened))
 
     @property
     def names(self) -> frozenset[str]:
@@ -42,7 +40,11 @@ class HfFolderReader:
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Shape of a tensor."""
-        return tuple(self._slice(name).get_shape())
+        return self._file(name).shape(name)
+
+    def dtype(self, name: str) -> torch.dtype:
+        """Number format in which a tensor is stored."""
+        return self._file(name).dtype(name)
 
     def read(self, name: str, box: Box, kind: Kind = "master") -> torch.Tensor:
         """float32 values of a box.
@@ -50,18 +52,30 @@ class HfFolderReader:
         Raises:
             UserError: if the folder has no such tensor, or it is too small for the box.
         """
+        return self.stored(name, box, kind).to(torch.float32)
+
+    def stored(self, name: str, box: Box, kind: Kind = "master") -> torch.Tensor:
+        """Values of a box as they are stored.
+
+        Raises:
+            UserError: as `read`.
+        """
         if kind != "master":
             raise ValueError(f"a Hugging Face folder holds no {kind}")
         shape = self.shape(name)
         if len(shape) != len(box.sizes) or box.intersect(Box.whole(shape)) != box:
             raise UserError(f"{self._folder}: {name} has shape {shape}, the model needs {box}")
-        values: torch.Tensor = self._slice(name)[box.slices]
-        return values.to(torch.float32)
+        return self._file(name).read(name, box)
 
-    def _slice(self, name: str) -> Any:
+    def close(self) -> None:
+        """Let go of the files."""
+        for file in self._files.values():
+            file.close()
+
+    def _file(self, name: str) -> SafetensorsFile:
         if name not in self._files:
             raise UserError(f"{self._folder}: has no tensor {name!r}, which the architecture in its config.json needs")
-        return self._files[name].get_slice(name)
+        return self._files[name]
 
 
 def _weight_files(folder: Path) -> list[Path]:

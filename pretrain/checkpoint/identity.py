@@ -14,6 +14,9 @@ from pretrain.sample_plan import SamplePlan
 BELONGS = "belongs_to"
 """Key of the identity in a checkpoint's manifest."""
 
+CONVERTED = "converted_from"
+"""Key in the identity of a checkpoint that a conversion made, which belongs to no run: the format it was made from."""
+
 
 def identity(base: Path, tokenizer: Artifact, order: SamplePlan, first_samples: int) -> dict[str, str]:
     """Digests of what a run must have in common with its checkpoints.
@@ -51,6 +54,11 @@ def refuse_stranger(
         UserError: if it was made from something else, or holds other tensors than the model has.
     """
     theirs = checkpoint.manifest["config"].get(BELONGS, {})
+    if CONVERTED in theirs:
+        raise UserError(
+            f"{checkpoint.dir}: was made by `pretrain convert` and knows no place in the order of samples, so no run "
+            "goes on from it. To train its weights, convert it with --to hf and name that folder as pretrain.base"
+        )
     others = [_MEANS[name] for name, digest in belongs.items() if theirs.get(name) != digest]
     differing = [
         f"{name} is {list(stored.get(name, ())) or 'missing'}, the model needs {list(shape)}"

@@ -6,9 +6,7 @@ and read beside each other.
 
 from __future__ import annotations
 
-import json
 import os
-import struct
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +17,7 @@ from typing import Any
 import torch
 
 from configs.atomic_file import atomic_file, canonical_json, write_json
+from pretrain.checkpoint.safetensors_file import header
 from pretrain.engines.base import StatePart
 
 FILE_BYTES = 1 << 30
@@ -79,7 +78,8 @@ def lay_out(rank: int, parts: Sequence[StatePart], file_bytes: int = FILE_BYTES)
         if at == len(boxes) or (at > first and size + here > file_bytes):
             name = part_name(rank, len(files))
             some = tuple({**box, "file": name} for box in boxes[first:at])
-            files.append(PartFile(name, _header(some), some, first, start, size))
+            head = header([(box["key"], torch.float32, box["sizes"]) for box in some])
+            files.append(PartFile(name, head, some, first, start, size))
             first, start, size = at, start + size, 0
         size += here
     return files
@@ -87,7 +87,7 @@ def lay_out(rank: int, parts: Sequence[StatePart], file_bytes: int = FILE_BYTES)
 
 def bytes_on_disk(rank: int, files: Sequence[PartFile], block_bytes: int) -> int:
     """What the files and their index take, in whole blocks of the file system."""
-    index = canonical_json(_index(files, ["0" * 64] * len(files)))
+    index = canonical_json(part_index(files, ["0" * 64] * len(files)))
     sizes = [*(file.bytes for file in files), len(index)]
     return sum(-(-size // block_bytes) * block_bytes for size in sizes)
 
@@ -140,7 +140,7 @@ def write_files(
     if errors:
         # Those that stopped because another failed are not the reason.
         raise next((error for error in errors if not isinstance(error, CalledOffError)), errors[0])
-    write_json(directory / index_name(rank), _index(files, [future.result() for future in running]))
+    write_json(directory / index_name(rank), part_index(files, [future.result() for future in running]))
 
 
 def threads() -> int:
@@ -148,7 +148,8 @@ def threads() -> int:
     return max(1, len(os.sched_getaffinity(0)) // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
 
 
-def _index(files: Sequence[PartFile], digests: Sequence[str]) -> dict[str, Any]:
+def part_index(files: Sequence[PartFile], digests: Sequence[str]) -> dict[str, Any]:
+    """What the index of a rank's files says."""
     return {
         "boxes": [box for file in files for box in file.boxes],
         "files": {
@@ -173,22 +174,6 @@ def _box(part: StatePart) -> dict[str, Any]:
 
 def _bytes(box: dict[str, Any]) -> int:
     return 4 * int(torch.Size(box["sizes"]).numel())
-
-
-def _header(boxes: Sequence[dict[str, Any]]) -> bytes:
-    described: dict[str, Any] = {}
-    position = 0
-    for box in boxes:
-        size = _bytes(box)
-        described[box["key"]] = {
-            "dtype": "F32",
-            "shape": box["sizes"],
-            "data_offsets": [position, position + size],
-        }
-        position += size
-    text = json.dumps(described, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)  # the format aligns the data to eight bytes
-    return struct.pack("<Q", len(text)) + text
 
 
 def _bytes_of(tensor: torch.Tensor) -> memoryview:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
 
 import torch
-from safetensors import safe_open
 
 from configs.artifact import Artifact
 from configs.atomic_file import read_json
@@ -14,6 +12,7 @@ from configs.errors import UserError
 from pretrain.checkpoint.boxes import Box
 from pretrain.checkpoint.directory import Reading
 from pretrain.checkpoint.part_file import index_name
+from pretrain.checkpoint.safetensors_file import SafetensorsFile
 from pretrain.engines.base import Kind
 
 
@@ -28,7 +27,7 @@ class CheckpointReader:
         self._reading = Reading(self._dir)
         self._stored: dict[tuple[str, str], list[tuple[Box, str, str]]] = defaultdict(list)
         self._shapes: dict[str, tuple[int, ...]] = {}
-        self._files: dict[str, Any] = {}
+        self._files: dict[str, SafetensorsFile] = {}
         self._moments = moments
         for rank in range(int(checkpoint.counts["ranks"])):
             for entry in read_json(self._dir / index_name(rank))["boxes"]:
@@ -46,6 +45,10 @@ class CheckpointReader:
         """Whether Adam moments are stored, and asked for."""
         return self._moments and any(kind == "exp_avg" for _, kind in self._stored)
 
+    def has(self, name: str, kind: Kind) -> bool:
+        """Whether it holds anything of this kind of a tensor."""
+        return (name, kind) in self._stored
+
     def read(self, name: str, box: Box, kind: Kind) -> torch.Tensor:
         """float32 values of a box.
 
@@ -57,16 +60,16 @@ class CheckpointReader:
         for stored, file, key in self._stored.get((name, kind), ()):
             common = stored.intersect(box)
             if common is not None:
-                values = self._file(file).get_slice(key)[common.within(stored)]
-                out[common.within(box)] = values
+                inner = Box(tuple(a - b for a, b in zip(common.offsets, stored.offsets, strict=True)), common.sizes)
+                out[common.within(box)] = self._file(file).read(key, inner)
                 filled += common.count
         if filled != box.count:
             raise UserError(f"{self._dir}: holds {filled} of the {box.count} numbers of {name} ({kind}) at {box}")
         return out
 
-    def _file(self, name: str) -> Any:
+    def _file(self, name: str) -> SafetensorsFile:
         if name not in self._files:
-            self._files[name] = safe_open(self._dir / name, framework="pt")
+            self._files[name] = SafetensorsFile(self._dir / name)
         return self._files[name]
 
     def close(self) -> None:

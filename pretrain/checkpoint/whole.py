@@ -29,7 +29,7 @@ def latest(root: Path) -> Artifact | None:
     for directory in ranks.from_first(complete(root)[::-1]):
         opened = ranks.done_by_first(lambda directory=directory: _open(directory))  # type: ignore[misc]
         if isinstance(opened, Artifact):
-            damage = next((one for one in ranks.of_all(_first_damage(opened)) if one is not None), None)
+            damage = next((one for one in ranks.of_all(_damage_of_share(opened)) if one is not None), None)
             if damage is None:
                 return opened
             opened = damage
@@ -52,11 +52,14 @@ def _open(directory: Path) -> Artifact | str:
     return found
 
 
-def _first_damage(checkpoint: Artifact) -> str | None:
-    """Rehash this rank's share; the first file whose bytes changed."""
-    share = spread(checkpoint.files, ranks.size())[ranks.rank()]
+def _damage_of_share(checkpoint: Artifact) -> str | None:
+    return first_damage(checkpoint, spread(checkpoint.files, ranks.size())[ranks.rank()])
+
+
+def first_damage(checkpoint: Artifact, names: Sequence[str]) -> str | None:
+    """Rehash files, several at a time; what is wrong with the first whose bytes changed."""
     with ThreadPoolExecutor(threads(), "rehash") as pool:
-        for name, damage in zip(share, pool.map(lambda name: _damage(checkpoint, name), share), strict=True):
+        for name, damage in zip(names, pool.map(lambda name: _damage(checkpoint, name), names), strict=True):
             if damage is not None:
                 return f"{checkpoint.path(name)}: {damage}"
     return None

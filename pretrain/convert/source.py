@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal, Protocol, get_args
 
 import torch
@@ -69,15 +70,16 @@ class StateSource(Protocol):
         ...
 
 
-def refuse_leftovers(source: StateSource, model: Model, where: object) -> None:
-    """See that the source holds the tensors of the architecture, and nothing else.
+def refuse_leftovers(here: Mapping[str, tuple[int, ...]], model: Model, where: Path) -> None:
+    """See that a source holds the tensors of the architecture, and nothing else.
 
     Args:
-        where: the source's path, for the message.
+        here: HF names and shapes of the source.
+        where: its path, for the message.
     Raises:
         UserError: names tensors that are missing, left over, or of another shape.
     """
-    here, there = source.shapes, model.shapes
+    there = model.shapes
     complaints = [f"it has no {name}" for name in sorted(there.keys() - here.keys())]
     complaints += [f"the architecture has no place for {name}" for name in sorted(here.keys() - there.keys())]
     complaints += [

@@ -60,7 +60,7 @@ class Writer(Protocol):
         ...
 
 
-def write_files(out: Path, jobs: Mapping[str, Callable[[io.RawIOBase], None]]) -> Records:
+def write_files(out: Path, jobs: Mapping[str, Callable[[io.RawIOBase], object]]) -> Records:
     """Write files that are not there yet, several at a time; one that fails calls the others off.
 
     Args:

@@ -1,0 +1,78 @@
+"""The bytes of many tensors in order, piece by piece, read ahead of whoever writes them.
+
+What is in memory is a few pieces of each stream, whatever the tensors' size.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import torch
+
+from configs.errors import UserError
+from pretrain.checkpoint.boxes import Box
+
+PIECE_BYTES = 1 << 22
+_AHEAD = 3
+"""Pieces read before they are asked for."""
+
+
+def pieces(shape: Sequence[int], itemsize: int, piece_bytes: int = PIECE_BYTES) -> Iterator[Box]:
+    """Cut a tensor along its first dimension into boxes of at most so many bytes, at least one row each.
+
+    >>> [box.offsets for box in pieces((5, 2), itemsize=4, piece_bytes=16)]
+    [(0, 0), (2, 0), (4, 0)]
+    """
+    if not shape:
+        yield Box((), ())
+        return
+    rows = max(1, piece_bytes // max(1, math.prod(shape[1:]) * itemsize))
+    rest = tuple(shape[1:])
+    for row in range(0, shape[0], rows):
+        yield Box((row, *(0,) * len(rest)), (min(rows, shape[0] - row), *rest))
+
+
+def stream(reads: Iterable[Callable[[], torch.Tensor]]) -> Iterator[memoryview]:
+    """The bytes of tensors in order; each is read by a thread while those before it are written.
+
+    Args:
+        reads: each gives one tensor, of the size of a piece.
+    """
+    waiting: deque[Future[torch.Tensor]] = deque()
+    with ThreadPoolExecutor(1, "read") as reader:
+        try:
+            for read in reads:
+                waiting.append(reader.submit(read))
+                if len(waiting) > _AHEAD:
+                    yield bytes_of(waiting.popleft().result())
+            while waiting:
+                yield bytes_of(waiting.popleft().result())
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def bytes_of(tensor: torch.Tensor) -> memoryview:
+    """A tensor's numbers as they stand in a file."""
+    return tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data
+
+
+def cast(values: torch.Tensor, dtype: torch.dtype, name: str) -> torch.Tensor:
+    """Values rounded to another number format.
+
+    Args:
+        name: of the tensor, for the message.
+    Raises:
+        UserError: if a finite number is beyond the format's range; it would become infinite.
+    """
+    rounded = values.to(dtype)
+    if rounded.dtype != values.dtype and bool((rounded.isinf() & ~values.isinf()).any()):
+        largest = float(values[values.isfinite()].abs().max())
+        raise UserError(
+            f"{name}: holds {largest:g}, beyond the range of {str(dtype).removeprefix('torch.')} "
+            f"({torch.finfo(dtype).max:g}); choose bfloat16 or float32"
+        )
+    return rounded

@@ -1,0 +1,123 @@
+"""`tsugiki pretrain convert`: one format into another, whole or not at all.
+
+OUT.partial-7f3a41bc/   work in progress, or what a killed attempt left; the same command goes on with it
+OUT/                    the result, with its manifest.json
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from configs.artifact import Artifact
+from configs.progress import Progress
+from pretrain.checkpoint.identity import BELONGS, CONVERTED
+from pretrain.convert.checkpoint import state_of
+from pretrain.convert.detect import detect, open_source, writer
+from pretrain.convert.find_model import find_model
+from pretrain.convert.memory import PeakMemory
+from pretrain.convert.model import Model
+from pretrain.convert.options import asked_for
+from pretrain.convert.place import Place, identity
+from pretrain.convert.source import DTYPES, Format, StateSource, refuse_leftovers
+from pretrain.convert.target import Options
+from pretrain.engines.base import Kind
+from pretrain.quiet import quiet_transformers
+
+_KINDS: tuple[Kind, ...] = ("master", "exp_avg", "exp_avg_sq")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was done."""
+
+    source: Format
+    target: Format
+    out: str
+    tensors: int
+    bytes: int
+    """Of all files of the result."""
+    seconds: float
+    peak_memory_bytes: int
+    """Most that the process held, its libraries included."""
+    peak_memory_above_start_bytes: int
+    """The same without what it held, torch imported, before the source was opened."""
+    complete_before: bool
+    """Whether the result was there already."""
+
+    def to_json(self) -> dict[str, Any]:
+        """For machines."""
+        return asdict(self)
+
+    def line(self) -> str:
+        """For people."""
+        if self.complete_before:
+            return f"{self.out}: is complete, {self.tensors} tensors, {self.bytes / 1e6:,.1f} MB"
+        return (
+            f"{self.out}: {self.source} to {self.target}, {self.tensors} tensors, {self.bytes / 1e6:,.1f} MB in "
+            f"{self.seconds:.1f} s, {self.peak_memory_above_start_bytes / 1e6:,.0f} MB of memory at most"
+        )
+
+
+def convert(path: Path, to: Format, out: Path, options: Options, named: Path | None = None) -> Report:
+    """Convert what lies at `path` into a folder `out`.
+
+    Args:
+        named: HF folder of the model, where the source does not say it.
+    Raises:
+        UserError: if the source is damaged, incomplete or of another architecture, the target is in the way, or the
+            disk is full; nothing has the name `out` then.
+    """
+    began = time.perf_counter()
+    quiet_transformers()
+    format_, folder = detect(path)
+    model = find_model(format_, folder, named)
+    asked = asked_for(to, options)
+    memory = PeakMemory()
+    place = Place(out, identity(to, asked, folder, model))
+    result = place.complete()
+    before = result is not None
+    if result is None:
+        result = _convert(place, folder, to, model, options, asked)
+    peak = memory.peak
+    return Report(
+        source=format_,
+        target=to,
+        out=str(out),
+        tensors=int(result.counts["tensors"]),
+        bytes=sum(int(record["bytes"]) for record in result.files.values()),
+        seconds=round(time.perf_counter() - began, 3),
+        peak_memory_bytes=peak,
+        peak_memory_above_start_bytes=peak - memory.before,
+        complete_before=before,
+    )
+
+
+def _convert(place: Place, folder: Path, to: Format, model: Model, options: Options, asked: dict[str, Any]) -> Artifact:
+    with place.working() as working:
+        source = open_source(folder, model)
+        try:
+            refuse_leftovers(source.shapes, model, folder)
+            numbers = _bytes(source, model, to, options)
+            place.refuse_full_disk(numbers)
+            with Progress("convert", numbers, "MB") as progress:
+                written = writer(to)(source, working, model, options, progress)
+            config: dict[str, Any] = {"asked": asked, "source": source.kind}
+            if to == "checkpoint":
+                config |= {**state_of(source, model), BELONGS: {CONVERTED: source.kind}}
+        finally:
+            source.close()
+        return place.publish(written, config)
+
+
+def _bytes(source: StateSource, model: Model, to: Format, options: Options) -> int:
+    """Of the numbers of the result, which in some formats takes a little more."""
+    if to == "hf":
+        asked = None if options.dtype is None else DTYPES[options.dtype]
+        return sum(math.prod(shape) * (asked or source.dtype(name)).itemsize for name, shape in model.shapes.items())
+    return sum(
+        4 * math.prod(shape) for name, shape in model.shapes.items() for kind in _KINDS if source.has(name, kind)
+    )

@@ -1,0 +1,63 @@
+"""The HF folder that says which model a source is of, where nobody named it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from configs.artifact import Artifact
+from configs.errors import UserError
+from configs.load import load
+from configs.resolved import RESOLVED
+from configs.schema.run import Run
+from pretrain.checkpoint.directory import KIND
+from pretrain.checkpoint.reader import CheckpointReader
+from pretrain.convert.model import CONFIG, Model, files_beside
+from pretrain.convert.source import Format
+from tokenizer.base import base_folder
+
+_BESIDE = "hf"
+"""Subfolder in which conversions to the other formats leave config.json and the tokenizer."""
+_EMBEDDING = "model.embed_tokens.weight"
+
+
+def find_model(format_: Format, folder: Path, named: Path | None) -> Model:
+    """The model of a source.
+
+    Args:
+        folder: where the source's files are.
+        named: HF folder that the user names, which goes before all else.
+    Raises:
+        UserError: if none is found, or it is of no supported architecture.
+    """
+    if named is not None:
+        return Model.of(named)
+    if format_ == "hf":
+        return Model.of(folder)
+    for beside in (folder / _BESIDE, folder.parent / _BESIDE):  # the latter of an iteration's own folder
+        if (beside / CONFIG).exists():
+            return Model.of(beside)
+    run_dir = folder.parent.parent
+    if format_ == "checkpoint" and (run_dir / RESOLVED).exists():
+        return _of_run(run_dir, folder)
+    raise UserError(
+        f"{folder}: nothing here says which model it is of; name a Hugging Face folder with its config.json and "
+        "tokenizer files: --model DIR"
+    )
+
+
+def _of_run(run_dir: Path, folder: Path) -> Model:
+    """The base as the run had changed it when the checkpoint was written, with the run's own tokenizer."""
+    settings = load(run_dir / RESOLVED, Run).pretrain
+    checkpoint = Artifact.open(folder, kind=KIND)
+    reader = CheckpointReader(checkpoint, moments=False)
+    rows = reader.shapes[_EMBEDDING][0]
+    reader.close()
+    rope_base, first = None, 0
+    for stage in settings.stages.values():
+        if int(checkpoint.counts["step"]) <= first:
+            break
+        rope_base, first = stage.rope_base or rope_base, first + settings.steps_in(stage)
+    base = base_folder(settings.base)
+    carried = files_beside(run_dir / "tokenizer" / "hf")
+    generation = base / "generation_config.json"
+    return Model.of(base, rows, rope_base, carried | ({generation.name: generation} if generation.exists() else {}))

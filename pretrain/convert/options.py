@@ -1,0 +1,36 @@
+"""Which options a conversion takes, by what it writes."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from configs.errors import UserError
+from pretrain.convert.source import DTYPES, Format
+from pretrain.convert.target import Options
+
+_TAKES: dict[Format, tuple[str, ...]] = {
+    "hf": ("dtype", "max_shard_size"),
+    "checkpoint": (),
+    "deepspeed": ("dtype", "zero", "ranks"),
+    "megatron": ("dtype", "tp", "pp"),
+}
+_DEFAULTS = {field.name: field.default for field in fields(Options)}
+
+
+def asked_for(to: Format, options: Options) -> dict[str, Any]:
+    """What decides the result's bytes beside the source; JSON data.
+
+    Raises:
+        UserError: if an option has no meaning for this format, or no possible value.
+    """
+    given = [name for name, default in _DEFAULTS.items() if getattr(options, name) != default]
+    if to == "checkpoint" and options.dtype == "float32":
+        given.remove("dtype")
+    for name in given:
+        if name not in _TAKES[to]:
+            why = "; its numbers are float32" if (to, name) == ("checkpoint", "dtype") else ""
+            raise UserError(f"--{name.replace('_', '-')} says nothing about --to {to}{why}; leave it out")
+    if options.dtype is not None and options.dtype not in DTYPES:
+        raise UserError(f"--dtype {options.dtype}: expected one of {', '.join(DTYPES)}")
+    return {"to": to, **{name: getattr(options, name) for name in _TAKES[to]}}
