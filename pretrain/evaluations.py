@@ -1,4 +1,4 @@
-"""Held-out measurements in the course of training: the untouched base once, the model in training now and then."""
+"""Held-out measurements and samples in the course of training: the untouched base's once, the model's now and then."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pretrain.engines.base import Engine
 from pretrain.engines.build import build_engine
 from pretrain.evaluate import HeldOut, load_held_out, measure
 from pretrain.forgetting import excesses, forgotten
+from pretrain.samples import samples
 from pretrain.session import Session
 from pretrain.stage import train_plan
 from tokenizer.base import base_folder
@@ -22,9 +23,12 @@ _log = logging.getLogger(__name__)
 
 
 def evaluate_base(session: Session) -> None:
-    """Measure the untouched base with its own tokenizer: what the result is compared with."""
+    """Measure the untouched base with its own tokenizer, and let it write: what the result is compared with."""
     run = session.run
-    if session.done.step > 0 or _is_written(session, "base"):
+    if session.done.step > 0:
+        return
+    to_measure, to_sample = not _is_written(session, "evaluation", "base"), _samples_are_due(session, "base")
+    if not to_measure and not to_sample:
         return
     corpus = Artifact.open(train_plan(run).upstream["corpus"])
     form = DocumentFormat.from_folder(base_folder(run.tokenizer_base), run.pretrain.end_of_document)
@@ -33,13 +37,19 @@ def evaluate_base(session: Session) -> None:
     spec = replace(session.spec(session.job.stages[0]), vocab_rows=rows, train="all", rope_base=None)
     engine = build_engine(run.pretrain.engine, spec)
     engine.load_state(HfFolderReader(session.graft.base), 0)
-    _evaluate(session, engine, held_out, "base")
+    if to_measure:
+        _evaluate(session, engine, held_out, "base")
+    if to_sample:
+        _sample(session, engine, form, "base")
     engine.close()
 
 
 def evaluate_trained(session: Session, engine: Engine) -> None:
     """Measure the model as it is now, unless an earlier attempt did at this step; warns of what it has forgotten."""
-    _evaluate(session, engine, session.held_out, "trained")
+    if not _is_written(session, "evaluation", "trained"):
+        _evaluate(session, engine, session.held_out, "trained")
+    if _samples_are_due(session, "trained"):
+        _sample(session, engine, session.form, "trained")
     if session.metrics is not None:
         step, shares = _newest_shares(session)
         for excess in excesses(session.run.pretrain.forgetting, shares) if step == session.done.step else ():
@@ -74,7 +84,7 @@ def _newest_shares(session: Session) -> tuple[int, dict[str, float]]:
 
 
 def _evaluate(session: Session, engine: Engine, held_out: HeldOut, model: str) -> None:
-    if not held_out.micro_batches or _is_written(session, model):
+    if not held_out.micro_batches:
         return
     with session.progress.aside(f"held-out text, {model} model") as tell:
         measured = measure(engine, held_out, tell)
@@ -93,6 +103,19 @@ def _evaluate(session: Session, engine: Engine, held_out: HeldOut, model: str) -
     _log.info("step %d  %s  bits per character  %s", session.done.step, model, told)
 
 
-def _is_written(session: Session, model: str) -> bool:
-    written = session.metrics is not None and session.metrics.has("evaluation", session.done.step, model)
+def _samples_are_due(session: Session, model: str) -> bool:
+    evaluate, job, step = session.run.pretrain.evaluate, session.job, session.done.step
+    is_turn = step % (evaluate.every_steps * evaluate.samples.every) == 0 or step in {stage.end for stage in job.stages}
+    return bool(evaluate.samples.prompts) and is_turn and not _is_written(session, "samples", model)
+
+
+def _sample(session: Session, engine: Engine, form: DocumentFormat, model: str) -> None:
+    with session.progress.aside(f"samples, {model} model"):
+        made = samples(engine, session.run, form)
+    if session.metrics is not None:
+        session.metrics.write_samples({"kind": "samples", "step": session.done.step, "model": model, "samples": made})
+
+
+def _is_written(session: Session, kind: str, model: str) -> bool:
+    written = session.metrics is not None and session.metrics.has(kind, session.done.step, model)
     return ranks.from_first(written)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pretrain.metrics_file import METRICS, SPEED, MetricsFile
+from pretrain.metrics_file import METRICS, SAMPLES, SPEED, MetricsFile
 
 
 class Metrics:
@@ -23,9 +23,11 @@ class Metrics:
 
         self._metrics = MetricsFile(directory, METRICS, step)
         self._speed = MetricsFile(directory, SPEED, step)
+        self._samples = MetricsFile(directory, SAMPLES, step)
         self.evaluations = [line for line in self._metrics.kept if line["kind"] == "evaluation"]
         """Every line of one, earlier attempts' included."""
-        self._seen = {(line["kind"], line["step"], line.get("model")) for line in self._metrics.kept}
+        kept = [*self._metrics.kept, *self._samples.kept]
+        self._seen = {(line["kind"], line["step"], line.get("model")) for line in kept}
         self._board = SummaryWriter(str(boards), purge_step=step + 1)
 
     def has(self, kind: str, step: int, model: str | None = None) -> bool:
@@ -48,6 +50,13 @@ class Metrics:
         self._speed.write(line)
         self._draw(line["step"], scalars)
 
+    def write_samples(self, line: dict[str, Any]) -> None:
+        """The same for what a model writes, with `model` and `samples`, each of which has `prompt` and `text`."""
+        self._samples.write(line)
+        # Indented, Markdown is shown as it is.
+        texts = [" ".join(f"{one['prompt']} ▸ {one['text']}".split()) for one in line["samples"]]
+        self._board.add_text(f"samples/{line['model']}", "\n".join(f"    {text}" for text in texts), line["step"])
+
     def _draw(self, step: int, scalars: dict[str, float]) -> None:
         for name, value in scalars.items():
             self._board.add_scalar(name, value, step)
@@ -56,6 +65,7 @@ class Metrics:
         """Bring all of it to the disk: a checkpoint must not be newer than the measurements that led to it."""
         self._metrics.sync()
         self._speed.sync()
+        self._samples.sync()
         self._board.flush()
 
     def __enter__(self) -> Metrics:
@@ -64,4 +74,5 @@ class Metrics:
     def __exit__(self, *_: object) -> None:
         self._metrics.close()
         self._speed.close()
+        self._samples.close()
         self._board.close()

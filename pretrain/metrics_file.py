@@ -1,7 +1,7 @@
 """Files of JSON lines in which a run writes down what it measured, step by step; read and written without torch.
 
 `metrics.jsonl` is the same in every run: it has no times, so that a resumed run has the same bytes as an undisturbed
-one. `speed.jsonl` has the times and the hosts; nothing digests it.
+one. `speed.jsonl` has the times and the hosts, `samples.jsonl` what the model writes; nothing digests them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from configs.atomic_file import atomic_file
 
-METRICS, SPEED = "metrics.jsonl", "speed.jsonl"
+METRICS, SPEED, SAMPLES = "metrics.jsonl", "speed.jsonl", "samples.jsonl"
 
 
 def read_metrics(directory: Path, name: str = METRICS) -> list[dict[str, Any]]:

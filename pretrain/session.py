@@ -38,6 +38,8 @@ class Session:
     graft: Graft
     parameters: Parameters
     """Of the model that is trained."""
+    form: DocumentFormat
+    """Of its documents."""
     held_out: HeldOut
     metrics: Metrics | None
     """On rank 0 only."""
@@ -78,6 +80,7 @@ class Session:
             job=job,
             graft=start.graft,
             parameters=start.parameters,
+            form=form,
             held_out=held_out,
             metrics=metrics,
             progress=progress,

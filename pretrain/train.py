@@ -1,7 +1,8 @@
 """The train stage: build the parts, run the loop, leave checkpoints and measurements.
 
 metrics.jsonl       one line per step and per evaluation
-speed.jsonl         how fast it was, on which machines; not part of what the manifest vouches for
+samples.jsonl       what the model writes after some prompts; not part of what the manifest vouches for
+speed.jsonl         how fast it was, on which machines; not part of it either
 step-XXXXXXXX/      checkpoints, see pretrain/checkpoint/directory.py
 """
 

@@ -47,7 +47,7 @@ pretrain:
     all: {{tokens: 3072, mixture: {{inhouse: 0.8, english: 0.2}}}}
   optim: {{lr: 5.0e-3, new_rows_lr: 3, warmup_tokens: 512}}
   checkpoint: {{every_steps: 4}}
-  evaluate: {{every_steps: 6}}
+  evaluate: {{every_steps: 6, samples: {{tokens: 4, prompts: [ポンプの, The pump]}}}}
 export: {{dtype: float32, prompts: [ポンプの], continuation_tokens: 8}}
 """
 

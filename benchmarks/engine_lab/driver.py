@@ -37,7 +37,9 @@ from pretrain.checkpoint.reader import CheckpointReader
 from pretrain.engines import process_group
 from pretrain.engines.base import Engine, EngineSpec, Group, Kind, Limits
 from pretrain.engines.build import build_engine
+from pretrain.engines.next_tokens import Choice
 from pretrain.micro_batch import NO_LABEL, MicroBatch
+from pretrain.samples import continued
 
 
 class Case:
@@ -68,6 +70,7 @@ class Case:
             "steps": self.steps,
             "eval": self.eval,
             "save": self.save,
+            "write_on": self.write_on,
             "layer_passes": self.layer_passes,
             "state_bytes": lambda: state_bytes(self._engine),
             "version": lambda module: import_module(module).__version__,
@@ -97,6 +100,13 @@ class Case:
 
     def eval(self, batches: str) -> list[tuple[int, float, int]]:
         return [(source, *sums) for source, sums in sorted(self._engine.eval_sums(self._batches(batches)).items())]
+
+    def write_on(
+        self, prompts: list[list[int]], tokens: int, known: int
+    ) -> tuple[list[list[int]], list[Any], list[Any]]:
+        """Greedy continuations, and the five likeliest tokens after each prompt with their probabilities."""
+        written, first = continued(self._engine, prompts, tokens, Choice(known, 5))
+        return written, first.ids_NK.tolist(), first.probabilities_NK.tolist()
 
     def layer_passes(self) -> int:
         """How often a layer runs forward on this rank in a training step."""

@@ -117,6 +117,28 @@ class Checkpoint(Section):
         return None
 
 
+class Samples(Section):
+    """What the model in training would write, for people to read: greedy continuations, and the likeliest next tokens.
+
+    They are in checkpoints/samples.jsonl, TensorBoard and the report. A model may repeat what it was trained on, so
+    treat them as you treat the model."""
+
+    every: int = operational(1, ge=1)
+    """Held-out measurements between two; besides, there are samples before any step and at the end of each stage."""
+    tokens: int = operational(32, ge=1, le=512)
+    """Tokens of each continuation; each costs a forward pass over all prompts, and ZeRO 3 gathers the weights in it."""
+    top: int = operational(5, ge=1, le=50)
+    """So many of the likeliest tokens after each prompt are written down with their probabilities."""
+    prompts: tuple[str, ...] = operational(
+        ("日本の首都は", "むかしむかし、", "The capital of Japan is", "Once upon a time"), max_length=64
+    )
+    """Openings that are continued; they are written down, so take none that must not be read. Empty is off."""
+
+    @rule("prompts")
+    def prompts_with_text(self) -> str | None:
+        return "a prompt must have text; take the empty ones out" if "" in self.prompts else None
+
+
 class Evaluate(Section):
     """Held-out measurements."""
 
@@ -125,6 +147,7 @@ class Evaluate(Section):
     stage."""
     max_documents: int = Field(default=500, ge=1)
     """Held-out documents per source that are measured, the first by id."""
+    samples: Samples = operational(Samples())
 
 
 class Stop(Section):

@@ -16,6 +16,7 @@ import torch
 
 from configs.schema.pretrain import Optim, Parallel, Trained
 from pretrain.checkpoint.boxes import Box
+from pretrain.engines.next_tokens import Choice, NextTokens
 from pretrain.micro_batch import MicroBatch
 
 Kind = Literal["master", "exp_avg", "exp_avg_sq"]
@@ -136,6 +137,14 @@ class Engine(Protocol):
 
     def eval_sums(self, micro_batches: Sequence[MicroBatch]) -> dict[int, tuple[float, int]]:
         """By source: sum of negative log-likelihood (nats) and labelled tokens, over all ranks; no gradients."""
+        ...
+
+    def next_tokens(self, micro_batch: MicroBatch, choice: Choice) -> NextTokens:
+        """What the model would write next at each labelled position, in their order; which label it is is not read.
+
+        Every rank brings the same micro-batch and gets the same answer, on the host; no weight is gathered that a
+        forward pass does not gather.
+        """
         ...
 
     def local_state(self) -> Iterator[StatePart]:

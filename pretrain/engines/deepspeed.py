@@ -20,6 +20,7 @@ from pretrain.engines.base import EngineSpec, Group, Limits, StatePart, StateRea
 from pretrain.engines.gradients import clip
 from pretrain.engines.inner_step import InnerStep
 from pretrain.engines.new_rows import NewRows
+from pretrain.engines.next_tokens import Choice, NextTokens, from_holders
 from pretrain.engines.stopwatch import Stopwatch
 from pretrain.engines.zero import Zero, whole_count, whole_dims
 from pretrain.micro_batch import NO_LABEL, MicroBatch
@@ -141,6 +142,14 @@ class DeepSpeedEngine:
         most = torch.tensor(here, device=self._device)
         dist.all_reduce(most, dist.ReduceOp.MAX)
         return int(most)
+
+    def next_tokens(self, micro_batch: MicroBatch, choice: Choice) -> NextTokens:
+        self._engine.eval()
+        here = hf_model.next_tokens(self._engine, micro_batch, self._device, choice)
+        # Ranks that have computed the same may still differ in a last bit on some GPU, and must go on with one answer.
+        asked = len(here.ids_NK)
+        held = [(torch.arange(asked), here)] if dist.get_rank() == 0 else []
+        return from_holders(held, asked, choice, self._device)
 
     def local_state(self) -> Iterator[StatePart]:
         return shards.local_state(self._zero.shards, self._optimizer, shards.hf_places)

@@ -6,6 +6,7 @@ Shapes: T positions of a micro-batch, H hidden, V vocabulary rows.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from huggingface_hub.errors import StrictDataclassError
@@ -18,6 +19,7 @@ from pretrain import attention
 from pretrain.checkpoint.boxes import Box
 from pretrain.engines.base import EngineSpec, StateReader
 from pretrain.engines.loss_head import Losses, LossHead
+from pretrain.engines.next_tokens import Choice, NextTokenHead, NextTokens
 from pretrain.micro_batch import NO_LABEL, MicroBatch
 from pretrain.models import limits
 from pretrain.models.family import SUPPORTED, family, supported
@@ -97,7 +99,7 @@ def recompute_layers(model: PreTrainedModel) -> None:
 
 
 class PackedLoss(nn.Module):
-    """From a micro-batch to its losses: what data-parallel wrappers wrap.
+    """From a micro-batch to its losses, or to what comes next: what data-parallel wrappers wrap.
 
     Args:
         z_loss: see `LossHead`.
@@ -107,6 +109,7 @@ class PackedLoss(nn.Module):
         super().__init__()
         self.model = model
         self.head = LossHead(model.get_output_embeddings().weight, z_loss)
+        self.next_tokens = NextTokenHead(model.get_output_embeddings().weight)
 
     def forward(
         self,
@@ -114,12 +117,14 @@ class PackedLoss(nn.Module):
         positions_T: torch.Tensor,
         document_bounds: list[int],
         labelled_N: torch.Tensor,
-        labels_N: torch.Tensor,
-    ) -> Losses:
-        """Losses of the positions `labelled_N`, whose labels are `labels_N`.
+        wanted: torch.Tensor | Choice,
+    ) -> Losses | NextTokens:
+        """Losses of the positions `labelled_N`, or what comes after them.
 
+        Args:
+            wanted: the labels of these positions, for losses; or the choice.
         Returns:
-            `nll` of shape (T,); 0 where there is no label.
+            Losses with `nll` of shape (T,), 0 where there is no label; or next tokens of shape (N, K).
         """
         hidden_TH = self.model.base_model(
             input_ids=tokens_T[None],
@@ -128,7 +133,11 @@ class PackedLoss(nn.Module):
             document_bounds=document_bounds,
         ).last_hidden_state[0]
         # Padding and document ends predict nothing and need no logits.
-        objective, nll_N = self.head(hidden_TH.index_select(0, labelled_N), labels_N)
+        hidden_NH = hidden_TH.index_select(0, labelled_N)
+        if isinstance(wanted, Choice):
+            chosen: NextTokens = self.next_tokens(hidden_NH, wanted)
+            return chosen
+        objective, nll_N = self.head(hidden_NH, wanted)
         nll_T = torch.zeros(tokens_T.shape, dtype=torch.float32, device=nll_N.device)
         return Losses(objective, nll_T.index_copy(0, labelled_N, nll_N))
 
@@ -139,14 +148,32 @@ def losses(module: nn.Module, batch: MicroBatch, device: torch.device) -> Losses
     What Python must know of the batch is read before it is on the device, so that nothing waits for a GPU.
     """
     labelled_N = (batch.labels_T != NO_LABEL).nonzero()[:, 0]
-    out: Losses = module(
+    out: Losses = _forward(module, batch, device, labelled_N, batch.labels_T[labelled_N].to(device, non_blocking=True))
+    return out
+
+
+def next_tokens(module: nn.Module, batch: MicroBatch, device: torch.device, choice: Choice) -> NextTokens:
+    """The same for what comes after the labelled positions; without gradients, on the host."""
+    labelled_N = (batch.labels_T != NO_LABEL).nonzero()[:, 0]
+    with torch.no_grad():
+        out: NextTokens = _forward(module, batch, device, labelled_N, choice)
+    return NextTokens(out.ids_NK.cpu(), out.probabilities_NK.cpu())
+
+
+def _forward(
+    module: nn.Module,
+    batch: MicroBatch,
+    device: torch.device,
+    labelled_N: torch.Tensor,
+    wanted: torch.Tensor | Choice,
+) -> Any:
+    return module(
         batch.tokens_T.to(device, non_blocking=True),
         batch.positions_T.to(device, non_blocking=True),
         batch.cu_seqlens.tolist(),
         labelled_N.to(device, non_blocking=True),
-        batch.labels_T[labelled_N].to(device, non_blocking=True),
+        wanted,
     )
-    return out
 
 
 def by_source(nll_T: torch.Tensor, batch: MicroBatch, totals: dict[int, tuple[float, int]]) -> None:

@@ -87,7 +87,7 @@ class _InPieces(torch.autograd.Function):
         for first in range(0, len(labels_N), positions):
             piece = slice(first, first + positions)
             hidden_PH, labels_P1 = hidden_NH[piece], labels_N[piece, None]
-            logits_PV = _product(hidden_PH, weight_VH.t())
+            logits_PV = product(hidden_PH, weight_VH.t())
             log_sum_P = logits_PV.logsumexp(-1)
             nll_N[piece] = log_sum_P - logits_PV.gather(1, labels_P1)[:, 0]
             objective += nll_N[piece].sum() + z_loss * log_sum_P.square().sum()
@@ -102,7 +102,7 @@ class _InPieces(torch.autograd.Function):
             if of_hidden_NH is not None:
                 torch.mm(of_logits_PV, weight_VH, out=of_hidden_NH[piece])
             if of_weight_VH is not None:
-                of_weight_VH += _product(of_logits_PV.t(), hidden_PH)
+                of_weight_VH += product(of_logits_PV.t(), hidden_PH)
         ctx.gradients = (of_hidden_NH, of_weight_VH)
         ctx.mark_non_differentiable(nll_N)
         return objective, nll_N
@@ -118,7 +118,7 @@ class _InPieces(torch.autograd.Function):
         return of_hidden_NH, of_weight_VH, None, None, None, None
 
 
-def _product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+def product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     """Matrix product in float32; of bfloat16 matrices as a GPU does it: exact products, summed in float32."""
     if left.dtype == torch.float32:
         return left @ right

@@ -13,6 +13,7 @@ from pretrain.engines.base import EngineSpec, Group, Kind, Limits, StatePart, St
 from pretrain.engines.gradients import clip, sum_of_squares
 from pretrain.engines.masters import Masters
 from pretrain.engines.new_rows import NewRows
+from pretrain.engines.next_tokens import Choice, NextTokens
 from pretrain.engines.stopwatch import Stopwatch
 from pretrain.micro_batch import MicroBatch
 
@@ -84,6 +85,10 @@ class SingleEngine:
             for batch in micro_batches:
                 hf_model.by_source(hf_model.losses(self._module, batch, self._device).nll.cpu(), batch, totals)
         return totals
+
+    def next_tokens(self, micro_batch: MicroBatch, choice: Choice) -> NextTokens:
+        self._module.eval()
+        return hf_model.next_tokens(self._module, micro_batch, self._device, choice)
 
     def local_state(self) -> Iterator[StatePart]:
         for name, parameter in self._parameters.items():

@@ -10,6 +10,7 @@ import pytest
 
 from tsugiki.__main__ import main
 from tsugiki.report import pictures
+from tsugiki.report.in_training import by_prompt
 
 
 def test_a_run_ends_with_one_screen_of_results(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -77,3 +78,22 @@ def test_the_screen_can_be_drawn_and_fetches_nothing(finished: Path, tmp_path: P
     assert drawn.startswith("<svg")
     assert "url(http" not in drawn
     assert "28&#160;in,&#160;22&#160;kept" in drawn
+
+
+def test_the_page_shows_what_the_model_wrote_step_by_step(finished: Path) -> None:
+    page = (finished / "run" / "report" / "report.html").read_text()
+    table = page[page.index("<h2>Samples</h2>") : page.index("<h2>Model</h2>")]
+    assert re.findall(r"<th>(.*?)</th>", table) == ["ポンプの", "The pump"]
+    assert re.findall(r'<tr><td class="n">(.*?)</td>', table) == ["0 (base)", "0", "6", "12"]
+    assert table.count("<small>") == 8
+    assert len(re.findall(r"\d %", table)) == 40
+
+
+def test_a_prompt_that_came_later_leaves_gaps() -> None:
+    lines = [
+        {"step": step, "model": "trained", "samples": [{"prompt": prompt, "text": str(step)} for prompt in prompts]}
+        for step, prompts in ((0, "a"), (2, "ba"))
+    ]
+    table = by_prompt(lines)
+    assert table["prompts"] == ["a", "b"]
+    assert [[one and one["text"] for one in row["samples"]] for row in table["rows"]] == [["0", None], ["2", "2"]]

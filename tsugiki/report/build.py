@@ -14,6 +14,7 @@ from configs.artifact import Artifact
 from configs.schema.run import Run
 from pretrain.forgetting import forgotten
 from tsugiki.report import pictures
+from tsugiki.report.in_training import by_prompt
 from tsugiki.report.results import PAGE, Finished, results
 from tsugiki.report.stage import report_plan
 
@@ -49,7 +50,9 @@ def build_report(run: Run) -> Artifact:
         drawn["forgetting"] = pictures.forgetting(by_step, budgets)
     environment = Environment(undefined=StrictUndefined, autoescape=True, trim_blocks=True)
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
-    page = template.render(r=figures, pictures=drawn, samples=finished.samples)
+    page = template.render(
+        r=figures, pictures=drawn, samples=finished.samples, in_training=by_prompt(finished.in_training)
+    )
     with builder.file(PAGE) as out:
         out.write(page.encode())
     artifact = builder.finish({})

@@ -9,7 +9,7 @@ from configs.artifact import Artifact
 from configs.atomic_file import read_json
 from configs.schema.run import Run
 from configs.stage import refuse_unfinished
-from pretrain.metrics_file import read_metrics
+from pretrain.metrics_file import SAMPLES, read_metrics
 from pretrain.stage import export_plan
 from tsugiki.report.stage import report_dir, report_plan
 
@@ -40,6 +40,11 @@ class Finished:
     def metrics(self) -> list[dict[str, Any]]:
         """Every line that training wrote."""
         return read_metrics(self.checkpoints.dir)
+
+    @property
+    def in_training(self) -> list[dict[str, Any]]:
+        """Every line of samples that training wrote."""
+        return read_metrics(self.checkpoints.dir, SAMPLES)
 
     @property
     def fertility(self) -> list[dict[str, Any]]:

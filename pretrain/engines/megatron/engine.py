@@ -7,11 +7,11 @@ gradients travel in it; weights' gradients are summed, and masters and moments k
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -32,15 +32,20 @@ from pretrain.engines.megatron.layout import Layout, plan
 from pretrain.engines.megatron.packed_attention import documents
 from pretrain.engines.megatron.places import CorePlaces
 from pretrain.engines.megatron.vocab_loss import token_losses
+from pretrain.engines.megatron.vocab_next import next_tokens
 from pretrain.engines.new_rows import NewRows
+from pretrain.engines.next_tokens import Choice, NextTokens, from_holders
 from pretrain.engines.stopwatch import Stopwatch
-from pretrain.micro_batch import MicroBatch
+from pretrain.micro_batch import NO_LABEL, MicroBatch
 from pretrain.models.family import family
 from pretrain.models.rows import check_complete
 
 _INPUT, _OUTPUT = "embedding.word_embeddings.weight", "output_layer.weight"
 _EMBEDDINGS = frozenset({_INPUT, _OUTPUT})
-_Losses = list[tuple[torch.Tensor, MicroBatch]]
+HeadT = TypeVar("HeadT")
+_Head = Callable[[torch.Tensor, MicroBatch], tuple[torch.Tensor, HeadT]]
+"""From the logits of this rank's positions and rows, and its share of the micro-batch, to what is minimised and what
+is wanted of it."""
 
 
 class MegatronEngine:
@@ -87,7 +92,7 @@ class MegatronEngine:
             self._model.train()
             self._model.zero_grad_buffer()
             self._optimizer.zero_grad()
-            losses = self._run(micro_batches, tokens, forward_only=False)
+            losses = self._run(micro_batches, self._losses(tokens), forward_only=False)
             self._optimizer.prepare_grads()
         nll = sum(float(nll_T.double().sum()) for nll_T, _ in losses) if self._tp_rank == 0 else 0.0
         nll_over_ranks = process_group.sum_over_ranks([nll], self._device)[0]
@@ -114,14 +119,14 @@ class MegatronEngine:
             raise ValueError(f"rank {dist.get_rank()} brings {here} micro-batches, all ranks together {total:.0f}")
         return int(tokens)
 
-    def _run(self, micro_batches: Sequence[MicroBatch], tokens: int, *, forward_only: bool) -> _Losses:
-        """Take the micro-batches through the pipeline; gives the losses of its positions to the last stage."""
+    def _run(self, micro_batches: Sequence[MicroBatch], head: _Head[HeadT], *, forward_only: bool) -> list[HeadT]:
+        """Take the micro-batches through the pipeline; gives what `head` makes of each to the last stage."""
         whole = [context.padded(batch, self._layout.positions_multiple) for batch in micro_batches]
         lengths = {len(batch.tokens_T) for batch in whole}
         # Stages tell each other the shapes of what they send only when they cannot know them.
         self._config.variable_seq_lengths = self._layout.pipeline > 1 and len(lengths) > 1
-        losses: _Losses = get_forward_backward_func()(
-            forward_step_func=partial(self._forward, max(tokens, 1)),
+        made: list[HeadT] = get_forward_backward_func()(
+            forward_step_func=partial(self._forward, head),
             data_iterator=iter([self._share(batch) for batch in whole]),
             model=[self._model],
             num_microbatches=len(micro_batches),
@@ -129,13 +134,13 @@ class MegatronEngine:
             micro_batch_size=1,
             forward_only=forward_only,
         )
-        return losses
+        return made
 
     def _share(self, batch: MicroBatch) -> context.Share:
         held = context.share(batch, parallel_state.get_context_parallel_rank(), self._layout.context)
         return replace(held, batch=held.batch.to(self._device))
 
-    def _forward(self, tokens: int, shares: Iterator[context.Share], model: Any) -> tuple[torch.Tensor, Any]:
+    def _forward(self, head: _Head[Any], shares: Iterator[context.Share], model: Any) -> tuple[torch.Tensor, Any]:
         share = next(shares)
         batch = share.batch
         with self._forward_time.running() if model.training else nullcontext():
@@ -146,12 +151,21 @@ class MegatronEngine:
                 packed_seq_params=core.packed(documents(share, self._rotary)),
             )
 
-        def loss(logits_1TV: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, tuple[torch.Tensor, MicroBatch]]:
-            objective, nll_T = token_losses(logits_1TV[0], batch.labels_T, self._layout, self._spec.optim.z_loss)
-            no_count = torch.zeros((), dtype=torch.int, device=nll_T.device)  # tokens are counted already
-            return objective / tokens, no_count, (nll_T, batch)
+        def of_logits(logits_1TV: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, Any]:
+            objective, made = head(logits_1TV[0], batch)
+            no_count = torch.zeros((), dtype=torch.int, device=logits_1TV.device)  # tokens are counted already
+            return objective, no_count, made
 
-        return out, loss
+        return out, of_logits
+
+    def _losses(self, tokens: int) -> _Head[tuple[torch.Tensor, MicroBatch]]:
+        """What gives the losses of a micro-batch by position; minimised is their sum over so many tokens."""
+
+        def head(logits_TV: torch.Tensor, batch: MicroBatch) -> tuple[torch.Tensor, tuple[torch.Tensor, MicroBatch]]:
+            objective, nll_T = token_losses(logits_TV, batch.labels_T, self._layout, self._spec.optim.z_loss)
+            return objective / max(tokens, 1), (nll_T, batch)
+
+        return head
 
     def _masked_gradients(self) -> list[tuple[shards.Shard, torch.Tensor]]:
         gradients = []
@@ -171,9 +185,28 @@ class MegatronEngine:
         if micro_batches:
             with torch.no_grad(), device_scope():
                 self._model.eval()
-                for nll_T, batch in self._run(micro_batches, 1, forward_only=True):
+                for nll_T, batch in self._run(micro_batches, self._losses(1), forward_only=True):
                     hf_model.by_source(nll_T, batch, totals)
         return process_group.sum_by_source(totals, self._device, count_here=self._tp_rank == 0)
+
+    def next_tokens(self, micro_batch: MicroBatch, choice: Choice) -> NextTokens:
+        asked_T = micro_batch.labels_T != NO_LABEL
+        # Asked positions are numbered as if they were sources, to be known again where context ranks share them.
+        numbered = replace(micro_batch, source_T=asked_T.cumsum(0) - 1)
+
+        def head(logits_TV: torch.Tensor, batch: MicroBatch) -> tuple[torch.Tensor, tuple[torch.Tensor, NextTokens]]:
+            here_N = (batch.labels_T != NO_LABEL).nonzero()[:, 0]
+            return logits_TV.new_zeros(()), (
+                batch.source_T[here_N],
+                next_tokens(logits_TV[here_N], self._layout, choice),
+            )
+
+        with torch.no_grad(), device_scope():
+            self._model.eval()
+            held = self._run([numbered], head, forward_only=True)
+        if self._tp_rank or parallel_state.get_data_parallel_rank():
+            held = []  # other ranks have the same
+        return from_holders(held, int(asked_T.sum()), choice, self._device)
 
     def local_state(self) -> Iterator[StatePart]:
         return shards.local_state(self._shards, self._adamw, self._places)

@@ -28,17 +28,20 @@ def token_losses(logits_TV: torch.Tensor, labels_T: torch.Tensor, layout: Layout
         `nll` of shape (T,), float32; 0 where there is no label.
     """
     labelled_N = (labels_T != NO_LABEL).nonzero()[:, 0]
-    logits_NV = logits_TV[labelled_N].float()
-    width = logits_NV.shape[1]
-    first_row = parallel_state.get_tensor_model_parallel_rank() * width
-    real = layout.vocab_rows - first_row
-    if real < width:
-        # Rows that only make up the number must not share in the probability.
-        padding = torch.arange(max(real, 0), width, device=logits_NV.device)
-        logits_NV = logits_NV.index_fill(1, padding, -torch.inf)
+    logits_NV = real_logits(logits_TV[labelled_N], layout)
+    first_row = parallel_state.get_tensor_model_parallel_rank() * logits_NV.shape[1]
     group = parallel_state.get_tensor_model_parallel_group()
     objective, nll_N = _OverRanks.apply(logits_NV, labels_T[labelled_N] - first_row, z_loss, group)  # type: ignore[no-untyped-call]
     return Losses(objective, nll_N.new_zeros(labels_T.shape).index_copy(0, labelled_N, nll_N))
+
+
+def real_logits(logits_NV: torch.Tensor, layout: Layout) -> torch.Tensor:
+    """The same in float32; -inf in rows that only make up the number, which must not share in the probability."""
+    logits_NV, width = logits_NV.float(), logits_NV.shape[1]
+    real = layout.vocab_rows - parallel_state.get_tensor_model_parallel_rank() * width
+    if real >= width:
+        return logits_NV
+    return logits_NV.index_fill(1, torch.arange(max(real, 0), width, device=logits_NV.device), -torch.inf)
 
 
 class _OverRanks(torch.autograd.Function):

@@ -203,6 +203,7 @@ class Jobs:
                 *(steps(2, 3, grad_norm=0.1), steps(2, 3, nll_per_token=0.1), save("skip", 3), steps(3, 5)),
             ),
             case("z-loss", LOAD, steps(0, 3), evaluate("held_out"), optim={"z_loss": 0.1}),
+            case("samples", LOAD, WRITE, steps(0, 2), WRITE, steps(2, 4), WRITE_OLD),
             case("layer passes", LOAD, ("layer_passes", {})),
             case("not a number", ("load_base", {"broken": True}), steps(0, 1), save("broken", 1)),
         ]
@@ -219,6 +220,7 @@ class Jobs:
         resume = ("load", {"root": self.checkpoints(layout, "bf16"), "step": 2})
         return [
             case("bf16", LOAD, steps(0, 2), save("bf16", 2), steps(2, 4), evaluate("held_out")),
+            case("bf16 samples", LOAD, steps(0, 2), WRITE, steps(2, 4), WRITE),
             case("bf16 resumed", resume, save("bf16 resumed", 2), steps(2, 4), evaluate("held_out")),
             case("bf16 slow", LOAD, steps(0, 1, dict.fromkeys(LR, 1e-7)), save("bf16 slow", 1)),
             case("bf16 new rows", LOAD, steps(0, 1), save("bf16 new rows", 1), train="new_rows", tied=False),
@@ -252,6 +254,15 @@ MOVES = [
 """From and to which layouts checkpoints are taken."""
 
 LOAD: Any = ("load_base", {})
+
+
+# One token, and lengths that no two of which make up a multiple of anything.
+_PROMPTS = [[5], [17, 3, 120], list(range(20, 31)), [7, 7, 7, 7, 9]]
+WRITE: Any = ("write_on", {"prompts": _PROMPTS, "tokens": 6, "known": OLD_ROWS + NEW_ROWS})
+"""The command that continues prompts."""
+FEW = 40
+WRITE_OLD: Any = ("write_on", {"prompts": _PROMPTS, "tokens": 3, "known": FEW})
+"""The same if only the first rows were tokens: fewer than a tensor rank's, so that one has none."""
 
 
 def evaluate(batches: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from pretrain.checkpoint.directory import step_dir
 from pretrain.checkpoint.hf_reader import HfFolderReader
 from pretrain.checkpoint.reader import CheckpointReader
 from pretrain.engines.base import Kind
-from tests.pretrain.engines.conftest import IN_THE_SLOW_SUITE, MOVES, OVERLAPPED
+from tests.pretrain.engines.conftest import FEW, IN_THE_SLOW_SUITE, MOVES, OVERLAPPED
 
 if TYPE_CHECKING:
     from tests.pretrain.engines.conftest import Jobs
@@ -128,6 +129,39 @@ def test_another_document_in_front_changes_nothing_for_this_one(jobs: Jobs, layo
     _, [a, b], [other_a, same_b] = jobs.seen(layout, "documents")
     assert a != other_a
     assert same_b == b
+
+
+@every_layout
+def test_it_writes_what_single_writes_and_finds_it_as_likely(jobs: Jobs, layout: str) -> None:
+    seen, right = jobs.seen(layout, "samples"), jobs.seen("single", "samples")
+    for (ids, likeliest, shares), (right_ids, right_likeliest, right_shares) in zip(
+        seen[1::2] + seen[-1:], right[1::2] + right[-1:], strict=True
+    ):
+        assert (ids, likeliest) == (right_ids, right_likeliest)
+        for here, there in zip(shares, right_shares, strict=True):
+            assert here == pytest.approx(there, rel=1e-4)
+            assert here == sorted(here, reverse=True)
+
+
+@pytest.mark.parametrize("layout", ["single", *LAYOUTS])
+def test_rows_that_are_no_tokens_are_never_chosen(jobs: Jobs, layout: str) -> None:
+    *_, (everything, _, _), _, (few, likeliest, _) = jobs.seen(layout, "samples")
+    assert max(chain(*everything)) >= FEW > max(chain(*few, *likeliest))
+
+
+@pytest.mark.parametrize("layout", ["single", *LAYOUTS])
+def test_samples_change_no_bit_of_training(jobs: Jobs, layout: str) -> None:
+    _, _, first, _, second, _ = jobs.seen(layout, "samples")
+    assert [*first, *second] == jobs.seen(layout, "whole")[2][:4]
+
+
+@every_bf16_layout
+def test_samples_in_bf16_are_the_same_on_all_ranks_and_change_no_bit_of_training(jobs: Jobs, layout: str) -> None:
+    _, first, _, second, (ids, likeliest, shares) = jobs.seen(layout, "bf16 samples")
+    _, right_first, _, right_second, _ = jobs.seen(layout, "bf16")
+    assert (first, second) == (right_first, right_second)
+    assert [one[0] for one in ids] == [one[0] for one in likeliest]
+    assert all(0 < sum(here) < 1 for here in shares)
 
 
 @every_layout
