@@ -268,10 +268,15 @@ def _refuse_changes(directory: Path, plan: Mapping[str, Any], inputs: Mapping[st
         if isinstance(now, tuple) and name in before["raw"]:
             changes += changed_files(name, before["raw"][name], now, directory)
         elif before["inputs"].get(name) != plan["inputs"].get(name):
-            changes.append(f"{name} was made anew")
+            changes.append(_changed_input(name, before["inputs"].get(name), plan["inputs"].get(name)))
     if changes:
         shown = "; ".join(changes[:8]) + (f"; and {len(changes) - 8} more" if len(changes) > 8 else "")
         raise UserError(
             f"{directory}: was made by another run file: {shown}. "
             f"Name another run.dir, or remove {directory} and what follows from it"
         )
+
+
+def _changed_input(name: str, before: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> str:
+    words = [None if one is None else one.get("fixed") for one in (before, now)]
+    return f"{name} was made anew" if None in words else f"{name}: {words[0]} -> {words[1]}"

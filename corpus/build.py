@@ -15,6 +15,7 @@ from configs.schema.preset import load_preset
 from configs.schema.run import Run
 from corpus.cut import Shard, cut
 from corpus.decide_task import DecideArgument, decide_all
+from corpus.hub_datasets import pinned
 from corpus.measure_task import MeasureArgument, measure_shard
 from corpus.rules import check_preset
 from corpus.stage import corpus_plan
@@ -36,12 +37,12 @@ def build_corpus(run: Run) -> Artifact:
     """
     preset = load_preset(run.corpus.preset)
     check_preset(preset, run.corpus.preset)
+    settings = pinned(run)
     plan = corpus_plan(run)
     builder = plan.build()
     if builder.complete is not None:
         _log.info("%s is complete", plan.dir)
         return builder.complete
-    settings = run.corpus
     shards = cut(settings.sources, plan.raw, settings.limits.task_bytes)
     sizes = {shard.key: shard.bytes for shard in shards}
     measured = run_phase(

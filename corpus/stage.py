@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from configs.hub import HubName, is_hub_name
 from configs.raw_input import RawFile, find_files
+from configs.schema.corpus import Source
 from configs.schema.preset import load_preset
 from configs.schema.run import Run
 from configs.stage import StagePlan
@@ -28,8 +30,17 @@ def source_files(run: Run) -> dict[str, tuple[RawFile, ...] | str]:
         if source.path is not None:
             found[name] = find_files(source.path, what=f"corpus.sources.{name}.path")
         else:
-            found[name] = ":".join(filter(None, (source.dataset, source.dataset_config, source.split)))
+            named = hub_name(name, source)
+            dataset = source.dataset if named is None else named.fixed(run.run.dir)
+            found[name] = ":".join(filter(None, (dataset, source.dataset_config, source.split)))
     return found
+
+
+def hub_name(name: str, source: Source) -> HubName | None:
+    """A source's dataset on the hub; none if it is files, or a dataset in a folder here."""
+    if source.dataset is None or not is_hub_name(source.dataset):
+        return None
+    return HubName(f"corpus.sources.{name}.dataset", "dataset", source.dataset, source.revision)
 
 
 def corpus_plan(run: Run) -> StagePlan:

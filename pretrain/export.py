@@ -36,7 +36,7 @@ from pretrain.engines.base import Kind
 from pretrain.hf_weights import described, write_weights
 from pretrain.quiet import quiet_transformers
 from pretrain.stage import export_plan
-from tokenizer.base import base_folder
+from tokenizer.base import Base
 
 _log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ def export_model(run: Run) -> Artifact:
         checkpoints = Artifact.open(plan.upstream["checkpoints"])
         checkpoint = Artifact.open(checkpoints.path(checkpoints.counts["checkpoint"]), kind="checkpoint")
         rounded = RoundedReader(CheckpointReader(checkpoint, moments=False), _DTYPES[run.export.dtype])
-        base = base_folder(run.pretrain.base)
+        base = Base.of_model(run).folder()
         rows = rounded.shapes["model.embed_tokens.weight"][0]
         tokenizer = plan.upstream["tokenizer"] / "hf"
         form = DocumentFormat.from_folder(tokenizer, run.pretrain.end_of_document)

@@ -12,7 +12,7 @@ from configs.schema.run import Run
 from configs.stage import StagePlan
 from corpus.stage import corpus_dir
 from pretrain.planned_stage import PlannedStage
-from tokenizer.base import base_input
+from tokenizer.base import Base
 from tokenizer.stage import tokenizer_dir
 
 TOKENS, PACKED, CHECKPOINTS, MODEL = "tokens", "packed", "checkpoints", "model"
@@ -67,7 +67,7 @@ def train_plan(run: Run) -> StagePlan:
     config: dict[str, Any] = {**run.pretrain.digested(), "seed": run.run.seed}
     upstream = {"corpus": corpus_dir(run), "tokenizer": tokenizer_dir(run), "tokens": tokens_dir(run)}
     upstream["packed"] = pack_plan(run).dir
-    raw = {"base": base_input(run.pretrain.base)}
+    raw = {"base": Base.of_model(run).input}
     return StagePlan("train", checkpoints_dir(run), CHECKPOINTS, _VERSIONS[CHECKPOINTS], config, upstream, raw)
 
 
@@ -75,7 +75,7 @@ def export_plan(run: Run) -> StagePlan:
     """The last checkpoint to a Hugging Face folder."""
     config = {**run.export.digested(), "name": run.run.name}
     upstream = {"corpus": corpus_dir(run), "tokenizer": tokenizer_dir(run), "checkpoints": checkpoints_dir(run)}
-    raw = {"base": base_input(run.pretrain.base)}
+    raw = {"base": Base.of_model(run).input}
     return StagePlan("export", model_dir(run), MODEL, _VERSIONS[MODEL], config, upstream, raw)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from configs.artifact import Artifact
 from configs.schema.run import Run
+from pretrain import ranks
 from pretrain.checkpoint.identity import BELONGS, identity
 from pretrain.checkpoint.reader import CheckpointReader
 from pretrain.checkpoint.resume import resume
@@ -18,7 +19,7 @@ from pretrain.initial import Graft, graft
 from pretrain.job import Job, Progressed
 from pretrain.parameters import Parameters
 from pretrain.stage import train_plan
-from tokenizer.base import base_folder
+from tokenizer.base import Base
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,9 @@ class Start:
             UserError: if the base does not fit the tokenizer, or a checkpoint is another run's.
         """
         plan = train_plan(run)
-        grafted = graft(base_folder(run.pretrain.base), plan.upstream["tokenizer"])
+        base = Base.of_model(run)
+        ranks.done_by_first(base.folder)  # one fetches it; where the others see the same cache they find it there
+        grafted = graft(base.folder(), plan.upstream["tokenizer"])
         parameters = Parameters.of(hf_model.read_config(grafted.base, grafted.vocab_rows))
         tokenizer = Artifact.open(plan.upstream["tokenizer"])
         belongs = identity(grafted.base, tokenizer, job.plan, job.samples(1))

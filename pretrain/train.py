@@ -27,6 +27,7 @@ from pretrain.stage import train_plan
 from pretrain.start import Start
 from pretrain.stop import FILE, StopRequests
 from pretrain.summary import summary
+from tokenizer.base import Base
 
 _log = logging.getLogger(__name__)
 
@@ -39,8 +40,9 @@ def train(run: Run) -> Artifact:
             model forgets more than it may, or the disk or the memory is full.
         UnfinishedError: if it was asked to stop, and has saved.
     """
-    plan = train_plan(run)
     world_size = ranks.join()
+    ranks.done_by_first(Base.of_model(run).pin)
+    plan = train_plan(run)
     builder = plan.build() if ranks.rank() == 0 else None
     complete = ranks.from_first(builder is not None and builder.complete is not None)
     if complete:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 Files = Mapping[str, bytes]
@@ -33,11 +33,13 @@ class Repository:
     refs: dict[str, str] = field(default_factory=dict)
     """Commit of each branch and tag."""
     commits: dict[str, Files] = field(default_factory=dict)
-    token: str | None = None
-    """Who asks without it is turned away."""
-    refusal: Literal["gated", "private"] = "gated"
-    broken: dict[str, int] = field(default_factory=dict)
-    """Files whose download breaks off after so many bytes, every time."""
+    private: bool = False
+    """Only who has a token sees it at all."""
+    gated: bool = False
+    """Everybody sees it; only who has a token gets its files."""
+    tokens: set[str] = field(default_factory=set)
+    broken: dict[str, list[int]] = field(default_factory=dict)
+    """Files whose next downloads break off after so many bytes each."""
 
     def commit(self, files: Files, *names: str) -> str:
         """A new state of the repository, by its content; gives its id."""
@@ -107,13 +109,13 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *arguments: Any) -> None:
         """Say nothing."""
 
-    def do_HEAD(self) -> None:  # noqa: N802  # named by the standard library
+    def do_HEAD(self) -> None:  # named by the standard library
         self._answer()
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         self._answer()
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         self._answer()
 
     def _answer(self) -> None:
@@ -137,11 +139,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _repository(self, key: str, token: str) -> Repository | None:
         repository = self.hub.repositories.get(key)
-        if repository is None or (repository.token not in (None, token) and repository.refusal == "private"):
+        if repository is None or (repository.private and token not in repository.tokens):
             self._refuse(404 if token else 401, "RepoNotFound", "Repository not found")
-            return None
-        if repository.token not in (None, token):
-            self._refuse(403 if token else 401, "GatedRepo", "Access to this repository is restricted")
             return None
         return repository
 
@@ -182,6 +181,9 @@ class _Handler(BaseHTTPRequestHandler):
         at = self._commit(repository, rest) if repository is not None else None
         if repository is None or at is None:
             return
+        if repository.gated and token not in repository.tokens:
+            self._refuse(403 if token else 401, "GatedRepo", "Access to this repository is restricted")
+            return
         commit, name = at
         files = repository.commits[commit]
         if name not in files:
@@ -200,7 +202,8 @@ class _Handler(BaseHTTPRequestHandler):
         start = int(wanted[1]) if wanted else 0
         piece = content[start : int(wanted[2]) + 1 if wanted and wanted[2] else None]
         more = {"Content-Range": f"bytes {start}-{start + len(piece) - 1}/{len(content)}"} if wanted else {}
-        at_most = repository.broken.get(name)
+        breaks = repository.broken.get(name) if self.command == "GET" else None
+        at_most = breaks.pop(0) if breaks else None
         self._send(206 if wanted else 200, piece, {**headers, **more, "Accept-Ranges": "bytes"}, at_most)
 
     def _send_json(self, value: Any) -> None:

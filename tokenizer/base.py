@@ -1,73 +1,190 @@
-"""The base that a run names: a local folder, or a name on the Hugging Face hub."""
+"""The base that a run names: a local folder, or a name on the Hugging Face hub, of which what is needed is fetched."""
 
 from __future__ import annotations
 
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import configs
+from configs.atomic_file import read_json
 from configs.errors import UserError
+from configs.hub import HubName, explained, is_hub_name
 from configs.raw_input import RawFile, find_files
+from configs.schema.run import Run
 
-_HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 SHAPES = Path(configs.__file__).parent / "shapes"
 """config.json of the recipes' bases, by hub name."""
+INDEX, SINGLE = "model.safetensors.index.json", "model.safetensors"
+
+_log = logging.getLogger(__name__)
+
+_CONFIG = "config.json"
+_SMALL = (_CONFIG, "generation_config.json", INDEX)
+_TOKENIZER = (
+    "tokenizer*",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "chat_template.*",
+    "vocab.*",
+    "merges.txt",
+    "*.model",
+)
+# Other programs' copies of the same weights lie in folders, such as original/ or onnx/.
+_NOT_IN_FOLDERS = "*/*"
+_WEIGHTS = (".bin", ".pt", ".pth", ".gguf", ".safetensors")
 
 
-def base_input(base: str) -> tuple[RawFile, ...] | str:
-    """What identifies the base: its files if it is a folder here, its name if it lies on the hub."""
-    if Path(base).is_dir():
-        return find_files(base, what="the base")
-    return base
+@dataclass(frozen=True)
+class Base:
+    """A model, or the tokenizer of one, as the run file names it."""
+
+    key: str
+    """Of the run file, for messages."""
+    name: str
+    revision: str | None
+    run_dir: Path
+    with_weights: bool
+    """Whether weights are needed, too."""
+
+    @classmethod
+    def of_model(cls, run: Run) -> Base:
+        """The model that is trained on."""
+        return cls("pretrain.base", run.pretrain.base, run.pretrain.revision, run.run.dir, True)
+
+    @classmethod
+    def of_tokenizer(cls, run: Run) -> Base:
+        """The model whose tokenizer is extended."""
+        if run.tokenizer.base is None:
+            return replace(cls.of_model(run), with_weights=False)
+        return cls("tokenizer.base", run.tokenizer.base, run.tokenizer.revision, run.run.dir, False)
+
+    @property
+    def input(self) -> tuple[RawFile, ...] | str:
+        """What identifies it: its files if it is a folder here, name and commit if it lies on the hub."""
+        if self._is_folder:
+            return find_files(self.name, what=self.key)
+        return self._hub.fixed(self.run_dir)
+
+    def pin(self) -> None:
+        """See that it can be used, by the names of its files, and that the run knows which commit it means.
+
+        What describes a model on the hub is fetched; later the hub is not asked again.
+
+        Raises:
+            UserError: if there is neither such a folder nor such a name in reach, or its weights cannot be read.
+        """
+        if self._is_folder:
+            self._refuse_without_weights(None)
+        elif self._hub.commit(self.run_dir) is None:
+            commit = self._hub.look_up()
+            self._fetch(commit, _SMALL + _TOKENIZER, _NOT_IN_FOLDERS)
+            self._refuse_without_weights(commit)
+            self._hub.pin(self.run_dir, commit)
+
+    def _refuse_without_weights(self, commit: str | None) -> None:
+        names = self._names(commit) if self.with_weights else None
+        if names is not None and not {SINGLE, INDEX} & names:
+            others = sorted(name for name in names if name.endswith(_WEIGHTS))
+            where = self.name if commit is None else f"{self.name}@{commit}"
+            raise UserError(
+                f"{self.key}: {where} has no {SINGLE} and no {INDEX} (weights found: "
+                f"{', '.join(others[:3]) or 'none'}); only safetensors are read, because the others can run code when "
+                "they are opened: load it once with transformers where that may happen, and save_pretrained it"
+            )
+
+    def tokenizer_folder(self) -> Path:
+        """The folder with its tokenizer.
+
+        Raises:
+            UserError: if it is not in reach.
+        """
+        if self._is_folder:
+            return Path(self.name)
+        return self._fetch(self._commit(), _SMALL + _TOKENIZER, _NOT_IN_FOLDERS)
+
+    def folder(self) -> Path:
+        """The folder with everything: config, tokenizer, weights.
+
+        Raises:
+            UserError: if it is not in reach, or has no weights that can be read.
+        """
+        folder = self.tokenizer_folder()
+        self._refuse_without_weights(None if self._is_folder else self._commit())
+        missing = [] if self._is_folder else [name for name in weight_names(folder) if not (folder / name).exists()]
+        if missing:
+            _log.info("fetching %d file(s) of weights: %s", len(missing), self._hub.fixed(self.run_dir))
+            self._fetch(self._commit(), missing)
+        return folder
+
+    def config_folder(self) -> Path:
+        """A folder with its config.json, and nothing more fetched than that file.
+
+        Bases of the recipes have theirs in configs/shapes, so that nothing is fetched for them.
+
+        Raises:
+            UserError: if it is not in reach.
+        """
+        if self._is_folder:
+            return Path(self.name)
+        if (SHAPES / self.name / _CONFIG).is_file():
+            return SHAPES / self.name
+        return self._fetch(self._hub.commit(self.run_dir) or self._hub.look_up(), (_CONFIG,))
+
+    @property
+    def _is_folder(self) -> bool:
+        if Path(self.name).is_dir():
+            if self.revision is not None:
+                raise UserError(
+                    f"{self._revision_key}: {self.name!r} is a folder here, which has no revisions; remove the key"
+                )
+            return True
+        if not is_hub_name(self.name):
+            raise UserError(f"{self.key}: no such folder: {self.name!r} (relative paths start at {Path.cwd()})")
+        return False
+
+    @property
+    def _revision_key(self) -> str:
+        return self.key.replace(".base", ".revision")
+
+    @property
+    def _hub(self) -> HubName:
+        return HubName(self.key, "model", self.name, self.revision)
+
+    def _commit(self) -> str:
+        self.pin()
+        commit = self._hub.commit(self.run_dir)
+        assert commit is not None
+        return commit
+
+    def _names(self, commit: str | None) -> set[str] | None:
+        """Names of its files, those in folders left out; none if nobody knows them all."""
+        if commit is None:
+            return {path.name for path in Path(self.name).iterdir()}
+        from huggingface_hub import get_cached_repo_tree
+        from huggingface_hub.errors import CachedRepoTreeNotFoundError
+
+        try:
+            files = get_cached_repo_tree(self.name, revision=commit)
+        except CachedRepoTreeNotFoundError:  # fetched by an old version of the client
+            return None
+        return {file.path for file in files if "/" not in file.path}
+
+    def _fetch(self, commit: str, patterns: Sequence[str], never: str | None = None) -> Path:
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.utils.tqdm import disable_progress_bars
+
+        if not sys.stderr.isatty():
+            disable_progress_bars()
+        with explained(self._hub):
+            folder = snapshot_download(self.name, revision=commit, allow_patterns=list(patterns), ignore_patterns=never)
+        return Path(folder)
 
 
-def base_folder(base: str) -> Path:
-    """The folder of the base, fetched from the hub if it is none here.
-
-    Raises:
-        UserError: if there is neither such a folder nor such a name in reach.
-    """
-    if Path(base).is_dir():
-        return Path(base)
-    if base.startswith((".", "/", "~")) or base.count("/") > 1:
-        raise _no_such_folder(base)
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(base, allow_patterns=_HUB_FILES))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        raise _not_in_reach(base, "copy the model", error) from error
-
-
-def config_folder(base: str) -> Path:
-    """A folder with the base's config.json, and nothing more fetched from the hub than that file.
-
-    Bases of the recipes have theirs in configs/shapes, so that nothing is fetched for them.
-
-    Raises:
-        UserError: if there is neither such a folder nor such a name in reach.
-    """
-    if Path(base).is_dir():
-        return Path(base)
-    if base.startswith((".", "/", "~")) or base.count("/") > 1:
-        raise _no_such_folder(base)
-    if (SHAPES / base / "config.json").is_file():
-        return SHAPES / base
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(hf_hub_download(base, "config.json")).parent
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        raise _not_in_reach(base, "copy its config.json", error) from error
-
-
-def _no_such_folder(base: str) -> UserError:
-    return UserError(f"pretrain.base: no such folder: {base!r} (relative paths start at {Path.cwd()})")
-
-
-def _not_in_reach(base: str, instead: str, error: Exception) -> UserError:
-    return UserError(
-        f"pretrain.base: {base!r} is no folder below {Path.cwd()}, and the hub did not give it "
-        f"({type(error).__name__}); check the name, or {instead} to a folder and name that"
-    )
+def weight_names(folder: Path) -> list[str]:
+    """Names of a model's weight files: those that its index names, or the only one."""
+    if (folder / INDEX).exists():
+        return sorted(set(read_json(folder / INDEX)["weight_map"].values()))
+    return [SINGLE]

@@ -26,7 +26,7 @@ from configs.schema.run import Run
 from corpus.documents import documents, shards_of, sources_in
 from corpus.shards import ShardWriter
 from corpus.tasks import run_phase
-from tokenizer.base import base_folder
+from tokenizer.base import Base
 from tokenizer.byte_bpe import ByteBpe
 from tokenizer.fertility import curve
 from tokenizer.invariants import check, check_units
@@ -66,8 +66,10 @@ def extend_tokenizer(run: Run) -> Artifact:
         UserError: if the base has no tokenizer that can be extended, there is no text to learn from, or an
             invariant does not hold.
     """
+    named = Base.of_tokenizer(run)
+    named.pin()
     plan = tokenizer_plan(run)
-    folder = base_folder(run.tokenizer_base)
+    folder = named.tokenizer_folder()
     base = ByteBpe.from_folder(folder)
     builder = plan.build()
     if builder.complete is not None:

@@ -8,7 +8,7 @@ from configs.raw_input import RawFile
 from configs.schema.run import Run
 from configs.stage import StagePlan
 from corpus.stage import corpus_dir
-from tokenizer.base import base_input
+from tokenizer.base import Base
 
 KIND, VERSION = "tokenizer", 1
 
@@ -22,7 +22,7 @@ def tokenizer_plan(run: Run) -> StagePlan:
     """The stage as the run file describes it."""
     config = {**run.tokenizer.digested(), "base": run.tokenizer_base}
     config["language_of"] = {name: source.language for name, source in run.corpus.sources.items()}
-    base = base_input(run.tokenizer_base)
+    base = Base.of_tokenizer(run).input
     if not isinstance(base, str):
         # Weights do not matter to the tokenizer, and hashing them takes as long as reading them.
         base = tuple(file for file in base if _is_tokenizer_file(file))

@@ -11,6 +11,8 @@ from configs.load import read_placed, validate
 from configs.lock import exclusive
 from configs.resolved import write_resolved
 from configs.schema.run import Run
+from corpus.stage import hub_name
+from tokenizer.base import Base
 from tsugiki.stages import STAGES
 
 _log = logging.getLogger(__name__)
@@ -25,6 +27,7 @@ def run_all(run_file: Path, overrides: Sequence[str]) -> Run:
     placed = read_placed(run_file, overrides)
     run = validate(placed, Run)
     with exclusive(run.run.dir):
+        _pin(run)
         # A directory that another run file made is noticed before the first stage starts.
         for stage in STAGES:
             stage.plan(run).check()
@@ -36,3 +39,11 @@ def run_all(run_file: Path, overrides: Sequence[str]) -> Run:
             module, function = stage.work.split(":")
             getattr(import_module(module), function)(run)
     return run
+
+
+def _pin(run: Run) -> None:
+    """See that what the run names on the hub is in reach, and a base's weights readable, before any work is done."""
+    Base.of_model(run).pin()
+    Base.of_tokenizer(run).pin()
+    if any(hub_name(name, source) is not None for name, source in run.corpus.sources.items()):
+        import_module("corpus.hub_datasets").pin_datasets(run)

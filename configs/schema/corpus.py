@@ -24,6 +24,8 @@ class Source(Section):
     """The dataset's configuration, where it has several."""
     split: str = "train"
     """Split of the dataset."""
+    revision: str | None = operational(None, min_length=1)
+    """Branch, tag or commit of a dataset on the hub; none is main. The run keeps to the commit that it finds first."""
     format: Format = "auto"
     """Format of the files; auto goes by the ending."""
     text_key: str = "text"
@@ -40,6 +42,10 @@ class Source(Section):
         if (self.path is None) == (self.dataset is None):
             return "give either path or dataset"
         return None
+
+    @rule("revision")
+    def revision_of_a_dataset(self) -> str | None:
+        return "only a dataset has revisions; files are what they are" if self.revision and self.path else None
 
 
 class Normalise(Section):

@@ -204,6 +204,8 @@ class Pretrain(Section):
 
     base: str
     """Folder or hub name of the HF checkpoint to continue from."""
+    revision: str | None = operational(None, min_length=1)
+    """Branch, tag or commit of a base on the hub; none is main. The run keeps to the commit that it finds first."""
     end_of_document: str | None = None
     """Token that ends each document; none takes the tokenizer's eos."""
     seq_len: int = Field(default=4096, ge=8)

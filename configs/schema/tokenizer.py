@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from configs.schema.section import Section, operational
+from configs.schema.section import Section, operational, rule
 
 
 class Init(Section):
@@ -25,6 +25,8 @@ class Tokenizer(Section):
 
     base: str | None = None
     """Folder or hub name of the tokenizer; none takes pretrain.base."""
+    revision: str | None = operational(None, min_length=1)
+    """Branch, tag or commit of tokenizer.base on the hub; none is main."""
     add: int = Field(default=0, ge=0, le=1_000_000)
     """New tokens; 0 keeps the base tokenizer."""
     languages: tuple[str, ...] = ("ja",)
@@ -36,3 +38,9 @@ class Tokenizer(Section):
     init: Init = Init()
     workers: int = operational(0, ge=0)
     """Processes; 0 takes one per CPU that the allocation gives."""
+
+    @rule("revision")
+    def revision_of_a_base(self) -> str | None:
+        if self.revision is not None and self.base is None:
+            return "is that of tokenizer.base, which is not given; pretrain.revision is that of pretrain.base"
+        return None

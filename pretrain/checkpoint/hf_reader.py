@@ -10,11 +10,11 @@ from pathlib import Path
 
 import torch
 
-from configs.atomic_file import read_json
 from configs.errors import UserError
 from pretrain.checkpoint.boxes import Box
 from pretrain.checkpoint.safetensors_file import SafetensorsFile
 from pretrain.engines.base import Kind
+from tokenizer.base import INDEX, SINGLE, weight_names
 
 
 class HfFolderReader:
@@ -79,17 +79,13 @@ class HfFolderReader:
 
 
 def _weight_files(folder: Path) -> list[Path]:
-    index = folder / "model.safetensors.index.json"
-    if index.exists():
-        names = sorted(set(read_json(index)["weight_map"].values()))
-        missing = [name for name in names if not (folder / name).exists()]
-        if missing:
-            raise UserError(f"{folder}: {', '.join(missing)} is missing, though {index.name} names it")
-        return [folder / name for name in names]
-    single = folder / "model.safetensors"
-    if not single.exists():
-        raise UserError(f"{folder}: has no model.safetensors; only safetensors weights are read")
-    return [single]
+    names = weight_names(folder)
+    missing = [name for name in names if not (folder / name).exists()]
+    if missing and (folder / INDEX).exists():
+        raise UserError(f"{folder}: {', '.join(missing)} is missing, though {INDEX} names it")
+    if missing:
+        raise UserError(f"{folder}: has no {SINGLE}; only safetensors weights are read")
+    return [folder / name for name in names]
 
 
 class GraftedReader:

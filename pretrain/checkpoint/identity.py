@@ -10,6 +10,7 @@ from configs.artifact import Artifact
 from configs.atomic_file import canonical_json, sha256_of
 from configs.errors import UserError
 from pretrain.sample_plan import SamplePlan
+from tokenizer.base import weight_names
 
 BELONGS = "belongs_to"
 """Key of the identity in a checkpoint's manifest."""
@@ -26,7 +27,7 @@ def identity(base: Path, tokenizer: Artifact, order: SamplePlan, first_samples: 
         first_samples: how many samples the first step takes; their order depends on the seed and on the sources,
             and stays when a run is extended.
     """
-    weights = sorted((path.name, path.stat().st_size) for path in base.glob("*.safetensors"))
+    weights = [(name, (base / name).stat().st_size) for name in weight_names(base)]
     described = {"config": sha256_of(base / "config.json"), "weights": weights}
     return {
         "base": hashlib.sha256(canonical_json(described)).hexdigest(),

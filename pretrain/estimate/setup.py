@@ -14,7 +14,7 @@ from configs.schema.run import Run
 from pretrain.engines import hf_model
 from pretrain.engines.megatron import layout
 from pretrain.parameters import Parameters
-from tokenizer.base import config_folder
+from tokenizer.base import Base
 from tokenizer.embed import padded_rows
 from tokenizer.stage import tokenizer_dir
 
@@ -36,7 +36,7 @@ class Model:
         Raises:
             UserError: if there is none in reach, or its architecture is not supported.
         """
-        config = hf_model.read_config(config_folder(run.pretrain.base))
+        config = hf_model.read_config(Base.of_model(run).config_folder())
         base_rows = int(config.vocab_size)
         config.vocab_size = _rows(run, base_rows)
         return cls(config, Parameters.of(config), base_rows)

@@ -120,6 +120,11 @@ def test_another_algorithm_kind_or_input_is_refused(
     assert bytes_of(tmp_path / "k") == before
 
 
+def test_another_commit_of_an_input_is_refused_with_both(tmp_path: Path) -> None:
+    one_file(tmp_path / "k", inputs={"base": "a@1"})
+    assert ": base: a@1 -> a@2. " in refusal(lambda: one_file(tmp_path / "k", inputs={"base": "a@2"}))
+
+
 def test_an_earlier_stage_that_was_made_anew_is_named(tmp_path: Path) -> None:
     first = one_file(tmp_path / "first")
     one_file(tmp_path / "second", inputs={"corpus": first})

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from configs.errors import UserError
+from configs.hub import HubName
 from configs.schema.run import Run
+from corpus.hub_datasets import pinned
 from corpus.stage import corpus_plan, source_files
 
 
@@ -34,8 +36,28 @@ def test_the_plan_covers_the_preset_and_the_seed_and_no_workers(
 def test_a_dataset_is_known_by_its_words(mixed: Path, run_of: Callable[..., Run], tmp_path: Path) -> None:
     hub = "corpus.sources.hub={dataset: owner/name, dataset_config: ja, language: ja}"
     files = source_files(run_of(mixed, tmp_path, "english", overrides=(hub,)))
-    assert files["hub"] == "owner/name:ja:train"
+    assert files["hub"] == "owner/name@main:ja:train"
     assert len(files["english"]) == 8
+
+
+def test_a_dataset_whose_commit_is_known_is_known_by_that(
+    mixed: Path, run_of: Callable[..., Run], tmp_path: Path
+) -> None:
+    hub = "corpus.sources.hub={dataset: owner/name, revision: v1, language: ja}"
+    run = run_of(mixed, tmp_path, "english", overrides=(hub,))
+    HubName("key", "dataset", "owner/name", "v1").pin(run.run.dir, "abc")
+    assert source_files(run)["hub"] == "owner/name@abc:train"
+    assert pinned(run).sources["hub"].revision == "abc"
+    assert pinned(run).digested() == run.corpus.digested(), "the commit identifies the input, not the config"
+
+
+def test_a_dataset_in_a_folder_is_none_of_the_hub(
+    mixed: Path, run_of: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "owner" / "name").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    hub = "corpus.sources.hub={dataset: owner/name, language: ja}"
+    assert source_files(run_of(mixed, tmp_path, "english", overrides=(hub,)))["hub"] == "owner/name:train"
 
 
 def test_a_source_that_does_not_exist_is_told_with_its_key(

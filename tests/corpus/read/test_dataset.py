@@ -96,5 +96,6 @@ def test_a_dataset_that_no_hub_can_be_asked_for_is_told(desk: Desk) -> None:
     with pytest.raises(UserError) as caught:
         desk.read("minutes", dataset="no-such-owner/no-such-dataset")
     assert str(caught.value).startswith(
-        "corpus.sources.mail.dataset: cannot load 'no-such-owner/no-such-dataset', split 'train': "
+        "corpus.sources.mail.dataset: the dataset 'no-such-owner/no-such-dataset' is not in the cache "
     )
+    assert "`hf download no-such-owner/no-such-dataset --repo-type dataset --local-dir DIR`" in str(caught.value)
