@@ -77,9 +77,10 @@ def _why(name: str, source: Source, error: Exception) -> str:
 
 
 def _cannot_load(name: str, source: Source, error: Exception) -> str:
-    reason = str(error).splitlines()[0].removesuffix(".") if str(error) else "no reason given"
-    private = "; if it is gated or private, log in with `hf auth login`, or set HF_TOKEN"
+    reason = str(error).splitlines()[0] if str(error) else "no reason given"
+    if type(error).__name__ == "DatasetNotFoundError":
+        reason = f"{reason.removesuffix('.')}; if it is gated or private, log in with `hf auth login`, or set HF_TOKEN"
     return (
         f"corpus.sources.{name}.dataset: cannot load {source.dataset!r}, split {source.split!r}: "
-        f"{type(error).__name__}: {reason}{private if type(error).__name__ == 'DatasetNotFoundError' else ''}"
+        f"{type(error).__name__}: {reason}"
     )
