@@ -31,7 +31,7 @@ def evaluate_base(session: Session) -> None:
     if not to_measure and not to_sample:
         return
     corpus = Artifact.open(train_plan(run).upstream["corpus"])
-    form = DocumentFormat.from_folder(Base.of_tokenizer(run).tokenizer_folder(), run.pretrain.end_of_document)
+    form = DocumentFormat.from_folder(Base.of_tokenizer(run).folder_without_weights(), run.pretrain.end_of_document)
     held_out = load_held_out(run, corpus, form)
     rows = hf_model.read_config(session.graft.base).vocab_size
     spec = replace(session.spec(session.job.stages[0]), vocab_rows=rows, train="all", rope_base=None)

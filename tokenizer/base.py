@@ -95,8 +95,8 @@ class Base:
                 "they are opened: load it once with transformers where that may happen, and save_pretrained it"
             )
 
-    def tokenizer_folder(self) -> Path:
-        """The folder with its tokenizer.
+    def folder_without_weights(self) -> Path:
+        """The folder with its configuration and its tokenizer.
 
         Raises:
             UserError: if it is not in reach.
@@ -111,7 +111,7 @@ class Base:
         Raises:
             UserError: if it is not in reach, or has no weights that can be read.
         """
-        folder = self.tokenizer_folder()
+        folder = self.folder_without_weights()
         self._refuse_without_weights(None if self._is_folder else self._commit())
         missing = [] if self._is_folder else [name for name in weight_names(folder) if not (folder / name).exists()]
         if missing:

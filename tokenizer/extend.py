@@ -69,7 +69,7 @@ def extend_tokenizer(run: Run) -> Artifact:
     named = Base.of_tokenizer(run)
     named.pin()
     plan = tokenizer_plan(run)
-    folder = named.tokenizer_folder()
+    folder = named.folder_without_weights()
     base = ByteBpe.from_folder(folder)
     builder = plan.build()
     if builder.complete is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from configs.artifact import Artifact
@@ -13,7 +14,7 @@ from pretrain.checkpoint.directory import KIND
 from pretrain.checkpoint.reader import CheckpointReader
 from pretrain.convert.model import CONFIG, Model, files_beside
 from pretrain.convert.source import Format
-from tokenizer.base import base_folder
+from tokenizer.base import Base
 
 _BESIDE = "hf"
 """Subfolder in which conversions to the other formats leave config.json and the tokenizer."""
@@ -47,7 +48,8 @@ def find_model(format_: Format, folder: Path, named: Path | None) -> Model:
 
 def _of_run(run_dir: Path, folder: Path) -> Model:
     """The base as the run had changed it when the checkpoint was written, with the run's own tokenizer."""
-    settings = load(run_dir / RESOLVED, Run).pretrain
+    run = load(run_dir / RESOLVED, Run)
+    settings = run.pretrain
     checkpoint = Artifact.open(folder, kind=KIND)
     reader = CheckpointReader(checkpoint, moments=False)
     rows = reader.shapes[_EMBEDDING][0]
@@ -57,7 +59,7 @@ def _of_run(run_dir: Path, folder: Path) -> Model:
         if int(checkpoint.counts["step"]) <= first:
             break
         rope_base, first = stage.rope_base or rope_base, first + settings.steps_in(stage)
-    base = base_folder(settings.base)
+    base = replace(Base.of_model(run), run_dir=run_dir).folder_without_weights()
     carried = files_beside(run_dir / "tokenizer" / "hf")
     generation = base / "generation_config.json"
     return Model.of(base, rows, rope_base, carried | ({generation.name: generation} if generation.exists() else {}))
