@@ -9,7 +9,7 @@ from jinja2 import Environment, StrictUndefined
 
 from configs.artifact import Artifact
 from configs.schema.run import Run
-from pretrain.gate import GateResult
+from pretrain.export_gate.result import GateResult
 
 _TEMPLATE = Path(__file__).with_name("card.md.j2")
 _MASKED = {"mask": "masked", "leave": "left as they were"}

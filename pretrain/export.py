@@ -23,7 +23,6 @@ from configs.errors import UserError
 from configs.progress import Progress
 from configs.schema.run import Run
 from corpus.documents import documents, shards_of
-from pretrain import gate
 from pretrain.card import card
 from pretrain.checkpoint.boxes import Box
 from pretrain.checkpoint.reader import CheckpointReader
@@ -33,6 +32,10 @@ from pretrain.convert.model import Model, rope_entries
 from pretrain.convert.source import refuse_leftovers
 from pretrain.document_format import DocumentFormat
 from pretrain.engines.base import Kind
+from pretrain.export_gate import check
+from pretrain.export_gate.check import Trained
+from pretrain.export_gate.result import GateResult
+from pretrain.export_gate.texts import GateTexts
 from pretrain.hf_weights import described, write_weights
 from pretrain.quiet import quiet_transformers
 from pretrain.stage import export_plan
@@ -44,8 +47,8 @@ HF = "hf"
 """Folder of the artifact that transformers loads."""
 
 _DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
-# Texts per source for the gate, cut to so many characters: enough to show any difference, and quick.
-_GATE_TEXTS, _GATE_CHARACTERS = 2, 600
+_GATE_TEXTS = 2
+"""Held-out texts of each source for the gate."""
 
 
 class RoundedReader:
@@ -90,23 +93,23 @@ def export_model(run: Run) -> Artifact:
     with Progress("export", 4, "steps") as progress:
         checkpoints = Artifact.open(plan.upstream["checkpoints"])
         checkpoint = Artifact.open(checkpoints.path(checkpoints.counts["checkpoint"]), kind="checkpoint")
-        rounded = RoundedReader(CheckpointReader(checkpoint, moments=False), _DTYPES[run.export.dtype])
+        reader = CheckpointReader(checkpoint, moments=False)
+        rounded = RoundedReader(reader, _DTYPES[run.export.dtype])
         base = Base.of_model(run).folder()
         rows = rounded.shapes["model.embed_tokens.weight"][0]
         tokenizer = plan.upstream["tokenizer"] / "hf"
-        form = DocumentFormat.from_folder(tokenizer, run.pretrain.end_of_document)
         _write_weights(builder, rounded, Model.of(base, rows), run.export.dtype, checkpoint.dir)
         _write_rest(builder, base, tokenizer, _config(base, rows, run))
         progress.advance(1, "written")
-        texts = _gate_texts(run, form, plan.upstream["tokenizer"])
-        folder = builder.dir / HF
-        result = gate.check(folder, base, form, rounded, rows, texts, run.pretrain.last_rope_base)
+        exact = None if run.export.dtype == "float32" else reader
+        trained = Trained(base, rounded, exact, reader.shapes, run.pretrain.last_rope_base)
+        result = _checked(builder, run, trained, tokenizer)
         with builder.file("gate.json") as out:
             out.write(canonical_json(result.to_json()))
         if not result.passed:
             raise _rejected(builder.dir, plan.dir, result)
         progress.advance(1, "gate passed")
-        samples = continuations(base, folder, run.export.prompts, run.export.continuation_tokens)
+        samples = continuations(base, builder.dir / HF, run.export.prompts, run.export.continuation_tokens)
         with builder.file("samples.json") as out:
             out.write(canonical_json(samples))
         progress.advance(1, "continuations written")
@@ -116,7 +119,7 @@ def export_model(run: Run) -> Artifact:
         os.replace(builder.dir, plan.dir)
         sync_directory(plan.dir.parent)
         progress.advance(1, "published")
-    _log.info("gate passed, logits differ by %.1e; %s", result.logits_max_abs_diff, plan.dir)
+    _log.info("gate passed, logits differ by %.1e; %s", result.logits.max_abs_diff, plan.dir)
     return Artifact.open(plan.dir)
 
 
@@ -146,20 +149,19 @@ def _config(base: Path, rows: int, run: Run) -> dict[str, Any]:
     return config | rope_entries(config, run.pretrain.last_rope_base)
 
 
-def _gate_texts(run: Run, form: DocumentFormat, tokenizer: Path) -> list[str]:
-    """Held-out texts of every source, and all new tokens."""
+def _checked(builder: Builder, run: Run, trained: Trained, tokenizer: Path) -> GateResult:
+    """What the gate finds on the run file's texts, held-out ones of every source, and all new tokens."""
+    form = DocumentFormat.from_folder(tokenizer, run.pretrain.end_of_document)
     corpus = Artifact.open(export_plan(run).upstream["corpus"])
-    texts: list[str] = []
+    texts = list(run.export.gate.texts)
     for source in run.corpus.sources:
         found = sorted(documents(shards_of(corpus, "held_out", source)) or documents(shards_of(corpus, "kept", source)))
-        texts += [text[:_GATE_CHARACTERS] for _, text in found[:_GATE_TEXTS]]
-    first = int(read_json(tokenizer / "new_rows.json")["first_new_row"])
-    new = range(first, form.tokenizer.size)
-    texts.append(form.tokenizer.backend.decode(list(new), skip_special_tokens=False))
-    return [text for text in texts if text]
+        texts += [text for _, text in found[:_GATE_TEXTS]]
+    first = int(read_json(tokenizer.parent / "new_rows.json")["first_new_row"])
+    return check.check(builder.dir / HF, trained, form, GateTexts.of(texts, form, first), run.export.gate)
 
 
-def _rejected(folder: Path, final: Path, result: gate.GateResult) -> UserError:
+def _rejected(folder: Path, final: Path, result: GateResult) -> UserError:
     rejected = final.with_name(f"{final.name}.rejected")
     shutil.rmtree(rejected, ignore_errors=True)
     os.replace(folder, rejected)

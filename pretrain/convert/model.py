@@ -14,9 +14,9 @@ from transformers import AutoModelForCausalLM, PretrainedConfig
 from configs.artifact import MANIFEST, PLAN
 from configs.atomic_file import read_json
 from configs.journal import JOURNAL
-from pretrain import gate
 from pretrain.engines import hf_model
 from pretrain.models.family import family
+from pretrain.models.rope import rope
 from pretrain.models.rows import Row
 
 CONFIG = "config.json"
@@ -111,7 +111,7 @@ def rope_entries(config: Mapping[str, Any], rope_base: float | None) -> dict[str
     Args:
         rope_base: replaces the base.
     """
-    found = gate.rope(config, rope_base)
+    found = rope(config, rope_base)
     entries: dict[str, Any] = {"rope_theta": found["rope_theta"]}
     if config.get("rope_parameters"):
         entries["rope_parameters"] = found

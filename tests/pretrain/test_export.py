@@ -16,10 +16,11 @@ from configs.artifact import Artifact
 from configs.errors import UserError
 from configs.schema.run import Run
 from corpus.build import build_corpus
-from pretrain import gate
 from pretrain.checkpoint.boxes import Box
 from pretrain.checkpoint.reader import CheckpointReader
 from pretrain.export import export_model
+from pretrain.export_gate import check as gate
+from pretrain.export_gate.result import GateResult
 from pretrain.pack import pack_tokens
 from pretrain.stage import checkpoints_dir, model_dir
 from pretrain.train import train
@@ -194,7 +195,7 @@ def test_a_folder_that_is_not_what_was_trained_never_gets_its_name(
     shutil.copytree(checkpoints_dir(trained), checkpoints_dir(run))
     check = gate.check
 
-    def tampered(folder: Path, *rest: Any) -> gate.GateResult:
+    def tampered(folder: Path, *rest: Any) -> GateResult:
         tamper(folder)
         return check(folder, *rest)
 

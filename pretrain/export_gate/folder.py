@@ -1,0 +1,76 @@
+"""What of an exported folder can be compared without running a model: config, tokenizer, every weight."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoTokenizer
+
+from pretrain.checkpoint.boxes import Box
+from pretrain.checkpoint.hf_reader import HfFolderReader
+from pretrain.document_format import DocumentFormat
+from pretrain.engines.base import StateReader
+from pretrain.models.rope import rope
+
+_SAME = (
+    "model_type",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "intermediate_size",
+    "rms_norm_eps",
+    "tie_word_embeddings",
+    "max_position_embeddings",
+    "bos_token_id",
+    "eos_token_id",
+    "pad_token_id",
+)
+
+
+def config_failures(base: Mapping[str, Any], exported: Mapping[str, Any], vocab_rows: int) -> list[str]:
+    """What of a config is not the base's, or not the weights'."""
+    failures = [
+        f"config {key}: {base[key]!r} became {exported.get(key)!r}"
+        for key in _SAME
+        if key in base and exported.get(key) != base[key]
+    ]
+    if exported.get("vocab_size") != vocab_rows:
+        failures.append(f"config vocab_size: {exported.get('vocab_size')}, the embeddings have {vocab_rows} rows")
+    if rope(base) != rope(exported):
+        failures.append(f"rope: {rope(base)} became {rope(exported)}")
+    return failures
+
+
+def tokenizer_failures(folder: Path, form: DocumentFormat, texts: Sequence[str]) -> list[str]:
+    """Texts that the reloaded tokenizer encodes or decodes otherwise than training did."""
+    reloaded = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    failures = []
+    if len(reloaded) != form.tokenizer.size:
+        failures.append(f"tokenizer: {len(reloaded)} tokens after reload, {form.tokenizer.size} were written")
+    for number, text in enumerate(texts):
+        ids = reloaded.encode(text, add_special_tokens=False)
+        if ids != form.tokenizer.encode(text):
+            failures.append(f"tokenizer: text {number} has other ids after reload")
+            break
+        if reloaded.decode(ids) != form.tokenizer.backend.decode(ids):
+            failures.append(f"tokenizer: text {number} decodes to another text after reload")
+            break
+    return failures
+
+
+def weight_failures(folder: Path, rounded: StateReader, shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
+    """Tensors of the folder that are not the rounded weights bit for bit, the first three named."""
+    reader = HfFolderReader(folder)
+    failures = [f"{name} is missing" for name in sorted(set(shapes) - reader.names)]
+    failures += [f"{name} is none of the model's" for name in sorted(reader.names - set(shapes))]
+    for name in sorted(set(shapes) & reader.names):
+        box = Box.whole(shapes[name])
+        if reader.shape(name) != shapes[name]:
+            failures.append(f"{name} is {list(reader.shape(name))}, was {list(shapes[name])}")
+        elif not torch.equal(reader.read(name, box), rounded.read(name, box, "master")):
+            failures.append(f"{name} has other values")
+    return [f"weights: {'; '.join(failures[:3])}"] if failures else []
