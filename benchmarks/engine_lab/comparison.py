@@ -1,4 +1,4 @@
-"""How far the engines are from `single`, over families of models and layouts."""
+"""How far the engines are from `single`, over models and layouts."""
 
 from __future__ import annotations
 
@@ -14,37 +14,22 @@ from benchmarks.engine_lab import launch
 from benchmarks.engine_lab.inputs import NEW_ROWS, OLD_ROWS, every_label, save_model, training_batches
 
 _LR = {"matrices": 2e-3, "vectors": 2e-3, "embeddings": 1e-3, "new_rows": 1e-3}
-_LLAMA3 = {
-    "rope_type": "llama3",
-    "rope_theta": 1e4,
-    "factor": 8.0,
-    "low_freq_factor": 1.0,
-    "high_freq_factor": 4.0,
-    "original_max_position_embeddings": 64,  # so that all three bands are used by sequences of 55 tokens
-}
-_YARN = {"rope_type": "yarn", "rope_theta": 1e4, "factor": 4.0, "original_max_position_embeddings": 32}
 
-MODELS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-    "llama": ("llama", {}),
-    "llama, 1 group, untied": ("llama", {"num_key_value_heads": 1, "tie_word_embeddings": False}),
-    "llama, 2 groups, untied": ("llama", {"num_key_value_heads": 2, "tie_word_embeddings": False}),
-    "llama, 8 groups": ("llama", {"num_key_value_heads": 8}),
-    "llama 3.1, scaled rope": ("llama", {"rope_parameters": _LLAMA3}),
-    "llama, linear rope": ("llama", {"rope_parameters": {"rope_type": "linear", "rope_theta": 1e4, "factor": 4.0}}),
-    "llama, yarn": ("llama", {"rope_parameters": _YARN}),
-    "mistral, 2 groups, untied": ("mistral", {"num_key_value_heads": 2, "tie_word_embeddings": False}),
-    "mistral, 8 groups": ("mistral", {"num_key_value_heads": 8, "sliding_window": None}),
-    "qwen2, 1 group": ("qwen2", {"num_key_value_heads": 1}),
-    "qwen2, 2 groups": ("qwen2", {"num_key_value_heads": 2}),
-    "qwen2, 8 groups, untied": ("qwen2", {"num_key_value_heads": 8, "tie_word_embeddings": False}),
-    "qwen3, 1 group, untied": ("qwen3", {"num_key_value_heads": 1, "tie_word_embeddings": False, "head_dim": 16}),
-    "qwen3, 2 groups, untied": ("qwen3", {"num_key_value_heads": 2, "tie_word_embeddings": False, "head_dim": 16}),
-    "qwen3, 8 groups": ("qwen3", {"num_key_value_heads": 8, "head_dim": 16}),
-}
-"""By name: the family, and what of its config.json differs from the usual small model of 8 heads in 4 groups.
 
-With its new rows every vocabulary is odd, so tensor parallelism pads it; every micro-batch is packed documents.
-"""
+@dataclass(frozen=True)
+class Model:
+    """What every engine is to compute alike: a model, and what is particular to its training."""
+
+    name: str
+    family: str = "llama"
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    """What of its config.json differs from the usual small model of 8 heads in 4 groups."""
+    even_vocabulary: bool = False
+    """One row more, of no token: otherwise the vocabulary is odd with its new rows, and tensor parallelism pads it."""
+    packed: bool = True
+    """Several documents in each micro-batch of training, or one."""
+    rope_base: float | None = None
+    """Base of the rotary embedding in this stage; none keeps the model's."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +37,7 @@ class Combination:
     """A model in a layout of an engine."""
 
     layout: str
-    model: str
+    model: Model
     engine: str
     processes: int
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -61,7 +46,7 @@ class Combination:
     @property
     def name(self) -> str:
         """For a table."""
-        return f"{self.layout}: {self.model}"
+        return f"{self.layout}: {self.model.name}"
 
 
 @dataclass(frozen=True)
@@ -91,29 +76,35 @@ def compare(root: Path, combinations: Iterable[Combination], steps: int, *, time
         AssertionError: if a process fails, or ranks disagree.
     """
     wanted = list(combinations)
-    models = sorted({one.model for one in wanted})
-    for number, name in enumerate(models):
-        model_type, changes = MODELS[name]
-        save_model(root / f"model-{number}", model_type, **changes)
-    batches = root / "batches.safetensors"
-    save_file(_batches(steps), batches)
+    models = {one.model.name: one.model for one in wanted}
     folders = {name: root / f"model-{number}" for number, name in enumerate(models)}
+    for name, model in models.items():
+        save_model(folders[name], model.family, new_rows=_new_rows(model), **model.changes)
+    for packed in (True, False):
+        save_file(_batches(steps, packed), root / _BATCHES[packed])
     jobs: dict[tuple[str, int], list[Combination]] = {
-        ("single", 1): [Combination("single", name, "single", 1) for name in models]
+        ("single", 1): [Combination("single", model, "single", 1) for model in models.values()]
     }
     for one in wanted:
         jobs.setdefault((one.engine, one.processes), []).append(one)
     seen: dict[str, list[Any]] = {}
     for (engine, processes), job in jobs.items():
-        cases = [_case(one, folders[one.model], batches, steps) for one in job]
+        cases = [_case(one, folders[one.model.name], root / _BATCHES[one.model.packed], steps) for one in job]
         found = launch.run(cases, root / f"{engine}-{processes}", processes, timeout_s=timeout_s)
         for one in job:
             seen[one.name] = _same_on_all_ranks(one.name, found[one.name])
-    return {one.name: _difference(seen[one.name], seen[f"single: {one.model}"]) for one in wanted}
+    return {one.name: _difference(seen[one.name], seen[f"single: {one.model.name}"]) for one in wanted}
 
 
-def _batches(steps: int) -> dict[str, torch.Tensor]:
-    tensors = training_batches(steps, torch.Generator().manual_seed(7))
+_BATCHES = {True: "packed.safetensors", False: "unpacked.safetensors"}
+
+
+def _new_rows(model: Model) -> int:
+    return NEW_ROWS + model.even_vocabulary
+
+
+def _batches(steps: int, packed: bool) -> dict[str, torch.Tensor]:
+    tensors = training_batches(steps, torch.Generator().manual_seed(7), packed=packed)
     tokens_N, other_N = torch.randint(0, OLD_ROWS, (2, 17), generator=torch.Generator().manual_seed(1))
     # The first document differs, the second, of 9 tokens, does not.
     other_N[8:] = tokens_N[8:]
@@ -128,8 +119,9 @@ def _case(one: Combination, folder: Path, batches: Path, steps: int) -> dict[str
         "hf": str(folder),
         "new_rows": str(folder / "new_rows.safetensors"),
         "batches": str(batches),
-        "vocab_rows": OLD_ROWS + NEW_ROWS,
+        "vocab_rows": OLD_ROWS + _new_rows(one.model),
         "first_new_row": OLD_ROWS,
+        "rope_base": one.model.rope_base,
         "do": [
             ("load_base", {}),
             ("eval", {"batches": "whole"}),

@@ -60,6 +60,7 @@ class Case:
                 parallel=Parallel(**case.get("parallel", {})),
                 precision=case.get("precision", "fp32"),
                 recompute=case.get("recompute", "none"),
+                rope_base=case.get("rope_base"),
             ),
         )
 

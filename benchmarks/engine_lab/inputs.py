@@ -32,10 +32,11 @@ _SIZES: Mapping[str, Any] = {
 }
 
 
-def save_model(folder: Path, model_type: str = "llama", **changes: Any) -> None:
+def save_model(folder: Path, model_type: str = "llama", *, new_rows: int = NEW_ROWS, **changes: Any) -> None:
     """An HF folder of a model drawn from a fixed seed, and `new_rows.safetensors` with embeddings to graft on it.
 
     Args:
+        new_rows: how many.
         changes: settings of its config.json that differ from the usual small ones.
     """
     torch.manual_seed(0)
@@ -49,18 +50,24 @@ def save_model(folder: Path, model_type: str = "llama", **changes: Any) -> None:
     config.save_pretrained(folder)
     names = ["model.embed_tokens.weight"] + ([] if config.tie_word_embeddings else ["lm_head.weight"])
     save_file(
-        {name: torch.randn(NEW_ROWS, config.hidden_size) * 0.1 for name in names}, folder / "new_rows.safetensors"
+        {name: torch.randn(new_rows, config.hidden_size) * 0.1 for name in names}, folder / "new_rows.safetensors"
     )
 
 
-def training_batches(steps: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
-    """Micro-batches of so many steps: documents of three sources, padding, and once nothing to predict at all."""
+def training_batches(steps: int, generator: torch.Generator, *, packed: bool = True) -> dict[str, torch.Tensor]:
+    """Micro-batches of so many steps: documents of three sources, padding, and once nothing to predict at all.
+
+    Args:
+        packed: several documents in each micro-batch and padding behind them; otherwise one document and nothing else.
+    """
     tensors: dict[str, torch.Tensor] = {}
     for step in range(steps):
         for micro in range(MICRO_BATCHES):
             # Every other step its micro-batches are of one length, as in training, and else of several.
-            length = 48 if step % 2 else 40 + 5 * micro
-            tensors |= micro_batch(f"step{step}/{micro}", length, generator)
+            length, name = 48 if step % 2 else 40 + 5 * micro, f"step{step}/{micro}"
+            tensors |= (
+                micro_batch(name, length, generator) if packed else documents(name, [length], [micro % 3], generator)
+            )
     if "step8/3/labels" in tensors:
         tensors["step8/3/labels"][:] = -100
     return tensors
