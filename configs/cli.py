@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from configs import log
 from configs.child import STARTED_BY, follow_starter
 from configs.clash import refuse_strangers
-from configs.errors import ConfigError, UnfinishedError, UserError, from_os_error
+from configs.errors import AgreedError, ConfigError, UserError, from_os_error
 from configs.interrupt import STATUS as INTERRUPTED
 from configs.interrupt import interruptible
 from configs.lock import exclusive
@@ -98,8 +98,7 @@ def main(program: str, verbs: Verbs, argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
     except UserError as error:
-        # All ranks stop for the same reason, which is told once.
-        if not isinstance(error, UnfinishedError) or os.environ.get("RANK", "0") == "0":
+        if not isinstance(error, AgreedError) or os.environ.get("RANK", "0") == "0":
             sys.stderr.write(f"tsugiki: {error}\n")
         return error.exit_code
     except KeyboardInterrupt:

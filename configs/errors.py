@@ -51,7 +51,11 @@ class ConfigError(UserError):
         super().__init__("\n".join([*lines, f"{len(lines)} problem(s); nothing was started"]))
 
 
-class UnfinishedError(UserError):
+class AgreedError(UserError):
+    """Every process of a run raises it, for the same reason in the same words; the first of them tells it."""
+
+
+class UnfinishedError(AgreedError):
     """The work was asked to stop and has saved; the same command goes on from there."""
 
     exit_code = 75  # EX_TEMPFAIL of sysexits.h: try again later

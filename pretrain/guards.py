@@ -6,8 +6,9 @@ import logging
 import math
 from collections.abc import Sequence
 
-from configs.errors import UserError
+from configs.errors import AgreedError
 from configs.schema.pretrain import Guards
+from pretrain import ranks
 from pretrain.engines.base import Limits, StepSums
 from pretrain.job import Progressed
 
@@ -41,8 +42,10 @@ class Guard:
     def check(self, step: int, sums: StepSums, limits: Limits) -> None:
         """Take note of a step.
 
+        Args:
+            sums: equal on all ranks.
         Raises:
-            UserError: if more steps were skipped than the run file allows.
+            AgreedError: if more steps were skipped than the run file allows.
         """
         loss = sums.nll / max(sums.tokens, 1)
         if not sums.skipped:
@@ -51,16 +54,17 @@ class Guard:
                 del self._done.recent[: -self._settings.spike_window]
             return
         self._done.skipped += 1
-        _log.warning(
-            "step %d skipped: gradient norm %.6g, at most %.6g is allowed; loss %.6g nats, at most %.6g",
-            step,
-            sums.grad_norm,
-            limits.grad_norm,
-            loss,
-            limits.nll_per_token,
-        )
+        if ranks.rank() == 0:
+            _log.warning(
+                "step %d skipped: gradient norm %.6g, at most %.6g is allowed; loss %.6g nats, at most %.6g",
+                step,
+                sums.grad_norm,
+                limits.grad_norm,
+                loss,
+                limits.nll_per_token,
+            )
         if self._done.skipped > self._settings.max_skipped:
-            raise UserError(
+            raise AgreedError(
                 f"pretrain.guards: {self._done.skipped} steps were skipped, max_skipped is "
                 f"{self._settings.max_skipped}; the learning rate may be too high, or the data of these steps broken "
                 "(metrics.jsonl has the steps)"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from configs.artifact import Artifact
-from configs.errors import UnfinishedError, UserError
+from configs.errors import AgreedError, UnfinishedError
 from pretrain.checkpoint.reader import CheckpointReader
 from pretrain.engines.base import Engine, StateReader
 from pretrain.engines.build import build_engine
@@ -86,7 +86,7 @@ def _run_stage(session: Session, engine: Engine, stage: TrainStage, batches_of: 
         last = done.step == stage.end
         if done.step % settings.log.every_steps == 0 or last:
             tell_speed(session, engine, stage, loss)
-        early: UserError | None = None
+        early: AgreedError | None = None
         if done.step % settings.evaluate.every_steps == 0 or last:
             evaluate_trained(session, engine)
             session.watchdog.beat()
@@ -105,12 +105,12 @@ def _run_stage(session: Session, engine: Engine, stage: TrainStage, batches_of: 
     session.watchdog.rest()
 
 
-def _forgets_too_much(session: Session) -> UserError | None:
+def _forgets_too_much(session: Session) -> AgreedError | None:
     why = why_to_stop(session)
-    return UserError(why) if why is not None else None
+    return AgreedError(why) if why is not None else None
 
 
-def _asked_to_stop(session: Session) -> UserError | None:
+def _asked_to_stop(session: Session) -> UnfinishedError | None:
     done, job = session.done, session.job
     why = session.stop.agreed() if done.step < job.steps else None
     if why is None:

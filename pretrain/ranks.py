@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import torch.distributed as dist
 
-from configs.errors import UserError
+from configs.errors import AgreedError, UserError
 from pretrain.engines import process_group
 
 ValueT = TypeVar("ValueT")
@@ -61,7 +61,7 @@ def done_by_first(work: Callable[[], ValueT]) -> ValueT:
             refused = error
     told: tuple[Any, str | None] = from_first((result, None if refused is None else str(refused)))
     if told[1] is not None:
-        raise refused or UserError(told[1])
+        raise refused or AgreedError(told[1])
     given: ValueT = told[0]
     return given
 

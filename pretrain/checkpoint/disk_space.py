@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from configs.errors import UserError
+from configs.errors import AgreedError
 from configs.schema.pretrain import Checkpoint
 from pretrain import ranks
 from pretrain.checkpoint.directory import complete
@@ -26,12 +26,12 @@ def refuse_save(root: Path, here: int) -> None:
     Args:
         here: bytes that this rank will write.
     Raises:
-        UserError: on all ranks, if it does not fit.
+        AgreedError: on all ranks, if it does not fit.
     """
     needed = sum(ranks.of_all(here))
     free = ranks.from_first(_free(root))
     if needed > free:
-        raise UserError(
+        raise AgreedError(
             f"{root}: the next checkpoint takes {shown(needed)}, the file system has {shown(free)} left; free "
             f"{shown(needed - free)} or lower pretrain.checkpoint.keep_last, and run the same command again"
         )
@@ -44,13 +44,13 @@ def refuse_run(root: Path, one: int, settings: Checkpoint, saves: Sequence[int])
         one: bytes of a checkpoint over all ranks.
         saves: optimizer steps after which the whole run saves.
     Raises:
-        UserError: on all ranks, if they do not fit.
+        AgreedError: on all ranks, if they do not fit.
     """
     count = most_at_a_time(settings, saves)
     there = sum(path.stat().st_size for kept in complete(root) for path in kept.iterdir())
     missing = ranks.from_first(max(0, count * one - there) - _free(root))
     if missing > 0:
-        raise UserError(
+        raise AgreedError(
             f"{root}: this run keeps up to {count} checkpoints of {shown(one)} at a time, {shown(count * one)} in "
             f"all; {shown(missing)} more are needed than the file system has left. Free them, keep fewer "
             "(pretrain.checkpoint.keep_last, keep_best, keep_every_steps), or name another run.dir"

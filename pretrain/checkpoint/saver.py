@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from configs.artifact import Artifact
-from configs.errors import UserError
+from configs.errors import AgreedError, UserError, from_os_error
 from configs.schema.pretrain import Checkpoint
 from pretrain import ranks
 from pretrain.checkpoint import disk_space
@@ -188,21 +188,16 @@ class Saver:
             return self._newest
         self._save = None
         save.written.wait()
-        error = self._agreed(save, save.error)
+        error = _agreed(save.error)
         if error is None:
             if save.thread is not None:
                 save.thread.join()
             self._newest = ranks.from_first(save.checkpoint)
-            error = self._agreed(save, save.error)
+            error = _agreed(save.error)
         if error is not None:
             self._call_off(save)
             raise error
         return self._newest
-
-    def _agreed(self, save: _Save, mine: BaseException | None) -> BaseException | None:
-        """An error of any rank, on all: its own where there is one, else the words of the first that has."""
-        told = [words for words in ranks.of_all(None if mine is None else str(mine)) if words is not None]
-        return mine if mine is not None or not told else UserError(told[0])
 
     def _call_off(self, save: _Save) -> None:
         save.stop.set()
@@ -226,6 +221,16 @@ class Saver:
             save.thread.join(_PARTS_AT_THE_END_S)
         if save.checkpoint is None:
             self._call_off(save)
+
+
+def _agreed(mine: BaseException | None) -> BaseException | None:
+    """An error of any rank, on all: the words of the first that has one, but on a rank with a bug the bug."""
+    mendable = from_os_error(mine) if isinstance(mine, OSError) else None
+    here = mendable or mine
+    told = [words for words in ranks.of_all(None if here is None else str(here)) if words is not None]
+    if here is not None and not isinstance(here, UserError):
+        return here
+    return AgreedError(told[0]) if told else None
 
 
 def with_moments(parts: Iterable[StatePart], trained: Callable[[str], bool]) -> Iterator[StatePart]:
