@@ -10,9 +10,9 @@ import pytest
 
 from configs.artifact import Artifact
 from configs.schema.run import Run
-from pretrain import step as training_step
 from pretrain.checkpoint.directory import complete, step_of
 from pretrain.metrics_file import read_metrics
+from pretrain.schedule import lr_by_group
 from pretrain.stage import checkpoints_dir
 from pretrain.train import train
 
@@ -84,16 +84,16 @@ def test_what_a_run_leaves_is_what_a_resumed_run_leaves(
     assert Artifact.open(checkpoints_dir(run)).counts["checkpoint"] == "step-00000012"
 
     shutil.rmtree(checkpoints_dir(run))
-    rates, calls = training_step.lr_by_group, 0
+    calls = 0
 
     def interrupted(*arguments: Any) -> Any:
         nonlocal calls
         calls += 1
         if calls == 8:  # in the step after the one that the third checkpoint follows
             raise KeyboardInterrupt
-        return rates(*arguments)
+        return lr_by_group(*arguments)
 
-    monkeypatch.setattr(training_step, "lr_by_group", interrupted)
+    monkeypatch.setattr("pretrain.step.lr_by_group", interrupted)
     with pytest.raises(KeyboardInterrupt):
         train(run)
     assert max(kept(run)) < 8
