@@ -37,6 +37,7 @@ def test_every_tsugiki_command_runs_in_the_order_of_the_page(
         words = words.replace("--out scripts", f"--out {tmp_path}/scripts")
         # The small run has no near-copies; what it has instead shows the same.
         words = words.replace("--reason duplicate_near", "--reason held_out")
+        words = words.replace("sft-check", "sft-check --steps 2")
         assert main(shlex.split(words)[1:]) == 0, f"{command}: {capsys.readouterr().err}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -49,8 +50,12 @@ def sft_check(folder: Path, data: Path | None, steps: int, *, lora_only: bool) -
         raise UserError(f"{folder}: has no config.json; expected is a Hugging Face folder, e.g. model/hf of a run")
     chosen = conversations.read(data or conversations.OURS)[:_CONVERSATIONS]
     from pretrain.quiet import quiet_transformers
-    from pretrain.sft_check import chat, training
+    from pretrain.sft_check import chat
     from pretrain.sft_check.model import Subject
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pretrain.sft_check import training
 
     quiet_transformers()
     subject = Subject(folder, chosen, steps, _MAX_LENGTH)
@@ -67,7 +72,9 @@ def sft_check(folder: Path, data: Path | None, steps: int, *, lora_only: bool) -
 
 def _tried(name: str, part: Callable[[], str]) -> Finding:
     try:
-        return Finding(name, True, part())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what the libraries say of each other's names
+            return Finding(name, True, part())
     except UserError as error:
         return Finding(name, False, str(error))
     except Exception as error:
