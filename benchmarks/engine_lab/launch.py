@@ -18,11 +18,18 @@ DRIVER = Path(__file__).with_name("driver.py")
 
 
 def run(
-    cases: Sequence[dict[str, Any]], out: Path, processes: int, *, timeout_s: float, python_path: str = ""
+    cases: Sequence[dict[str, Any]],
+    out: Path,
+    processes: int,
+    *,
+    timeout_s: float,
+    python_path: str = "",
+    program: Path = DRIVER,
 ) -> dict[str, list[Any]]:
     """What each rank saw of each case.
 
     Args:
+        program: reads the cases and writes what a rank saw, as the driver does.
         out: a folder of the job's own; logs and results go there.
         python_path: comes before this repository in where modules are looked for.
     Raises:
@@ -31,7 +38,7 @@ def run(
     out.mkdir()
     job = out / "job.json"
     job.write_text(json.dumps(list(cases)))
-    _run_all([sys.executable, str(DRIVER), str(job), str(out)], processes, out, timeout_s, python_path)
+    _run_all([sys.executable, str(program), str(job), str(out)], processes, out, timeout_s, python_path)
     ranks = [json.loads((out / f"rank{rank}.json").read_text()) for rank in range(processes)]
     return {name: [seen[name] for seen in ranks] for name in ranks[0]}
 

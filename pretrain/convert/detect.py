@@ -50,9 +50,10 @@ def _deepspeed(path: Path) -> Path | None:
 
 
 def _megatron(path: Path) -> Path | None:
-    # megatron.training names the iteration by a number; megatron-core's own folders hold metadata.json.
+    # megatron.training names the iteration by a number, or says `release` of what it did not train.
     pointer = path / "latest_checkpointed_iteration.txt"
-    return _named_by(pointer, "iter_{:0>7}", "*.distcp") or _holds(path, "*.distcp")
+    named = _named_by(pointer, "iter_{:0>7}", "*.distcp") or _named_by(pointer, "{}", "*.distcp")
+    return named or _holds(path, "*.distcp")
 
 
 def _named_by(pointer: Path, name: str, pattern: str) -> Path | None:
@@ -70,7 +71,9 @@ _KNOWN: dict[Format, _Known] = {
         _checkpoint, "pretrain.convert.checkpoint:open_checkpoint", "pretrain.convert.checkpoint:write"
     ),
     "deepspeed": _Known(_deepspeed, "pretrain.convert.deepspeed:open_deepspeed", "pretrain.convert.deepspeed:write"),
-    "megatron": _Known(_megatron, "pretrain.convert.megatron:open_megatron", "pretrain.convert.megatron:write"),
+    "megatron": _Known(
+        _megatron, "pretrain.convert.megatron.source:open_megatron", "pretrain.convert.megatron.target:write"
+    ),
     "hf": _Known(_hf, "pretrain.convert.hf:open_hf", "pretrain.convert.hf:write"),
 }
 

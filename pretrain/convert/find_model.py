@@ -16,7 +16,7 @@ from pretrain.convert.model import CONFIG, Model, files_beside
 from pretrain.convert.source import Format
 from tokenizer.base import Base
 
-_BESIDE = "hf"
+BESIDE = "hf"
 """Subfolder in which conversions to the other formats leave config.json and the tokenizer."""
 _EMBEDDING = "model.embed_tokens.weight"
 
@@ -34,7 +34,7 @@ def find_model(format_: Format, folder: Path, named: Path | None) -> Model:
         return Model.of(named)
     if format_ == "hf":
         return Model.of(folder)
-    for beside in (folder / _BESIDE, folder.parent / _BESIDE):  # the latter of an iteration's own folder
+    for beside in (folder / BESIDE, folder.parent / BESIDE):  # the latter of an iteration's own folder
         if (beside / CONFIG).exists():
             return Model.of(beside)
     run_dir = folder.parent.parent
