@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,11 @@ METRICS, SPEED, SAMPLES = "metrics.jsonl", "speed.jsonl", "samples.jsonl"
 
 def read_metrics(directory: Path, name: str = METRICS) -> list[dict[str, Any]]:
     """All lines of a run, none before it began; a last line that a kill left unfinished is passed over."""
-    path = directory / name
+    return read_lines(directory / name)
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The same of any file of JSON lines; none where there is no file."""
     if not path.exists():
         return []
     lines = []
@@ -41,12 +46,12 @@ class MetricsFile:
         path = directory / name
         self.kept = [line for line in read_metrics(directory, name) if line["step"] <= step]
         with atomic_file(path) as out:
-            out.write("".join(map(_line, self.kept)).encode())
+            out.write("".join(map(to_line, self.kept)).encode())
         self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115  # closed by close
 
     def write(self, line: dict[str, Any]) -> None:
         """Add a line, which must have `kind` and `step`."""
-        self._file.write(_line(line))
+        self._file.write(to_line(line))
         self._file.flush()
 
     def sync(self) -> None:
@@ -58,5 +63,6 @@ class MetricsFile:
         self._file.close()
 
 
-def _line(line: dict[str, Any]) -> str:
+def to_line(line: Mapping[str, Any]) -> str:
+    """One line; a number that is none stays one, as Python's json writes it."""
     return json.dumps(line, sort_keys=True, allow_nan=True, ensure_ascii=False) + "\n"

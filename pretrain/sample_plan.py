@@ -132,33 +132,53 @@ class SamplePlan:
         packing, epoch, place = left
         return Remainder(packing, place, self._key(source, packing, epoch))
 
-    def digest(self, i: int, j: int) -> str:
-        """SHA-256 over the samples [i, j): equal digests mean equal order."""
+    def digest(self, i: int, j: int, without: Sequence[Sequence[int]] = ()) -> str:
+        """SHA-256 over the samples [i, j): equal digests mean equal order.
+
+        Args:
+            without: ranges [first, end) of samples that are not in it.
+        """
         digest = hashlib.sha256()
-        for k in range(i, j):
+        for k in (k for k in range(i, j) if not any(first <= k < end for first, end in without)):
             sample = self.at(k)
             digest.update(f"{k}\t{sample.source}\t{sample.epoch}\t{sample.sequence}\n".encode())
         return digest.hexdigest()
 
-    def taken(self, samples: int) -> dict[str, int]:
-        """Sequences of each source among the first `samples`."""
+    def taken(self, samples: int, without: Sequence[tuple[int, int]] = ()) -> dict[str, int]:
+        """Sequences of each source among the first `samples`.
+
+        Args:
+            without: ranges [first, end) of samples that are left out, and do not touch.
+        """
         totals: dict[str, int] = {}
         for number, block in enumerate(self._stages):
             for name in block.counts:
-                totals[name] = totals.get(name, 0) + block.taken(self._within(number, samples), name)
+                here = self._taken_between(number, name, 0, samples)
+                here -= sum(self._taken_between(number, name, first, end) for first, end in without)
+                totals[name] = totals.get(name, 0) + here
         return totals
 
-    def epochs(self) -> dict[str, float]:
-        """How often each source is gone through."""
+    def epochs(self, without: Sequence[tuple[int, int]] = ()) -> dict[str, float]:
+        """How often each source is gone through.
+
+        Args:
+            without: ranges [first, end) of samples that are left out, and do not touch.
+        """
         taken: dict[str, dict[int, int]] = {}
         for number, courses in enumerate(self._courses):
             for name, course in courses.items():
-                here = self._stages[number].taken(self._within(number, len(self)), name)
+                here = self._taken_between(number, name, 0, len(self))
+                here -= sum(self._taken_between(number, name, first, end) for first, end in without)
                 of_length = taken.setdefault(name, {})
                 of_length[course.whole.sequences] = of_length.get(course.whole.sequences, 0) + here
         return {
             name: sum(count / sequences for sequences, count in of_length.items()) for name, of_length in taken.items()
         }
+
+    def _taken_between(self, stage: int, source: str, first: int, end: int) -> int:
+        """Samples [first, end) that are a source's in a stage."""
+        block = self._stages[stage]
+        return block.taken(self._within(stage, end), source) - block.taken(self._within(stage, first), source)
 
     def _within(self, stage: int, samples: int) -> int:
         """How many of the first `samples` are the stage's."""
