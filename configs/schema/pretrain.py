@@ -196,7 +196,15 @@ class Guards(Section):
     spike_window: int = Field(default=128, ge=2)
     """Taken steps that say what is usual; as many at the beginning of each stage are not judged."""
     max_skipped: int = Field(default=10, ge=0)
-    """More skipped steps than this stop the run."""
+    """More skipped steps than this stop the run; with rollback_after, a row of them counts once it has ended."""
+    rollback_after: int | None = Field(default=None, ge=1)
+    """When so many steps are skipped one after the other, training goes back to its state rollback_steps steps before
+    the first of them, and leaves out all steps from there to the last of them, with their samples; none: never."""
+    rollback_steps: int = Field(default=100, ge=1)
+    """Steps before the trouble that are undone and left out, too, but none of the stage before; PaLM went back by about
+    100 steps and left out 200 to 500 batches (arXiv:2204.02311)."""
+    max_rollbacks: int = operational(3, ge=1)
+    """After so many rollbacks the next trouble stops the run; raise it to go on."""
 
 
 class Pretrain(Section):

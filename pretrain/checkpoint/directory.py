@@ -4,6 +4,7 @@ checkpoints/
   step-00000040/                 files and .json of each rank, manifest.json last
   step-00000080.partial-7f3a/    a save in progress, or one that was killed
   step-00000080.damaged/         one that was passed over when a run went on from an earlier one
+  step-00000080.undone/          one from after the point that a rollback went back to, while a program still reads it
   latest                         the name of the newest complete one
 """
 
@@ -15,13 +16,16 @@ import shutil
 import weakref
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal
 
 from configs.artifact import MANIFEST
 from configs.atomic_file import atomic_file
 
 KIND, VERSION = "checkpoint", 2
 
-_PARTIAL, _DAMAGED, _LATEST = ".partial-", ".damaged", "latest"
+_PARTIAL, _LATEST = ".partial-", "latest"
+
+Aside = Literal["damaged", "undone"]
 
 
 def step_dir(root: Path, step: int) -> Path:
@@ -64,9 +68,14 @@ def point_to(root: Path, checkpoint: Path) -> None:
             out.write(words)
 
 
-def set_aside(checkpoint: Path) -> None:
+def point_to_none(root: Path) -> None:
+    """Take `latest` away, since there is no checkpoint."""
+    (root / _LATEST).unlink(missing_ok=True)
+
+
+def set_aside(checkpoint: Path, why: Aside = "damaged") -> None:
     """Make it no checkpoint any more, so that a run that goes on from an earlier one does not meet it again."""
-    aside = checkpoint.with_name(f"{checkpoint.name}{_DAMAGED}")
+    aside = checkpoint.with_name(f"{checkpoint.name}.{why}")
     if aside.exists():
         shutil.rmtree(aside)
     checkpoint.rename(aside)

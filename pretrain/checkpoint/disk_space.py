@@ -37,16 +37,17 @@ def refuse_save(root: Path, here: int) -> None:
         )
 
 
-def refuse_run(root: Path, one: int, settings: Checkpoint, saves: Sequence[int]) -> None:
+def refuse_run(root: Path, one: int, settings: Checkpoint, saves: Sequence[int], *, goes_back: bool = False) -> None:
     """See that all checkpoints fit that a run keeps at a time, the one being written included. Collective.
 
     Args:
         one: bytes of a checkpoint over all ranks.
         saves: optimizer steps after which the whole run saves.
+        goes_back: whether it keeps some for a rollback.
     Raises:
         AgreedError: on all ranks, if they do not fit.
     """
-    count = most_at_a_time(settings, saves)
+    count = most_at_a_time(settings, saves, goes_back=goes_back)
     there = sum(path.stat().st_size for kept in complete(root) for path in kept.iterdir())
     missing = ranks.from_first(max(0, count * one - there) - _free(root))
     if missing > 0:
@@ -57,15 +58,18 @@ def refuse_run(root: Path, one: int, settings: Checkpoint, saves: Sequence[int])
         )
 
 
-def most_at_a_time(settings: Checkpoint, saves: Sequence[int]) -> int:
+def most_at_a_time(settings: Checkpoint, saves: Sequence[int], *, goes_back: bool = False) -> int:
     """Most checkpoints that exist at once: those kept, and the one that is written before one of them goes.
+
+    Args:
+        goes_back: whether some are kept for a rollback: one, and the one that will take its place.
 
     >>> most_at_a_time(Checkpoint(keep_last=2), [500, 1000, 1500, 2000])
     3
     """
     every = settings.keep_every_steps
     milestones = sum(every is not None and step % every == 0 for step in saves)
-    return min(len(saves), milestones + settings.keep_best + settings.keep_last + 1)
+    return min(len(saves), milestones + settings.keep_best + settings.keep_last + 2 * goes_back + 1)
 
 
 def _free(root: Path) -> int:

@@ -87,20 +87,27 @@ class Saver:
         return self._save.error if self._save is not None else None
 
     def prepare(
-        self, engine: Engine, trained: Callable[[str], bool], settings: Checkpoint, saves: Sequence[int]
+        self,
+        engine: Engine,
+        trained: Callable[[str], bool],
+        settings: Checkpoint,
+        saves: Sequence[int],
+        *,
+        goes_back: bool = False,
     ) -> None:
         """See that the disk has room for what the run will keep, and take the host memory. Collective.
 
         Args:
             trained: whether a tensor of this name has moments, now or later.
             saves: optimizer steps after which the whole run saves.
+            goes_back: whether some are kept for a rollback.
         Raises:
             UserError: on all ranks, if there is too little room.
         """
         parts = list(with_moments(engine.local_state(), trained))
         files = lay_out(ranks.rank(), parts)
         here = bytes_on_disk(ranks.rank(), files, disk_space.block_bytes(self._root))
-        disk_space.refuse_run(self._root, sum(ranks.of_all(here)), settings, saves)
+        disk_space.refuse_run(self._root, sum(ranks.of_all(here)), settings, saves, goes_back=goes_back)
         if self._asynchronous:
             self._copy.reserve(sum(part.box.count for part in parts))
 

@@ -49,6 +49,10 @@ def test_how_many_there_are_at_a_time(settings: dict[str, Any], saves: int, coun
     assert most_at_a_time(Checkpoint(**settings), range(1, saves + 1)) == count
 
 
+def test_of_a_run_that_goes_back_two_more_are_kept_at_most() -> None:
+    assert most_at_a_time(Checkpoint(keep_last=2), range(1, 9), goes_back=True) == 5
+
+
 def test_a_run_that_just_fits_is_begun_and_a_larger_one_is_refused_with_figures(ten_mib: Path) -> None:
     settings, saves = Checkpoint(keep_last=2), [1, 2, 3, 4]
     third = _free(ten_mib) // 3

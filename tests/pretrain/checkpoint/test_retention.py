@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from configs.schema.pretrain import Checkpoint
+from configs.schema.pretrain import Checkpoint, Guards
 from pretrain.checkpoint.directory import complete, set_aside
 from pretrain.checkpoint.reader import CheckpointReader
-from pretrain.checkpoint.retention import Retention, kept
+from pretrain.checkpoint.retention import Retention, furthest_back, kept
 from pretrain.metrics_file import METRICS
+from pretrain.rollbacks import Rollback, steps_before
 from tests.pretrain.checkpoint.made import checkpoint
 
 STEPS = [2, 4, 6, 8, 10, 12]
@@ -47,9 +49,39 @@ def test_pruning_as_one_goes_keeps_the_newest_and_the_best_of_all(
     assert max(saved) in held
 
 
+@given(
+    saved=st.sets(st.integers(1, 200), min_size=1),
+    last=st.integers(1, 3),
+    after=st.integers(1, 20),
+    steps=st.integers(1, 40),
+    window=st.tuples(st.integers(0, 100), st.integers(0, 30)),
+)
+def test_wherever_trouble_begins_there_is_one_to_go_back_to_and_not_a_very_old_one(
+    saved: set[int], last: int, after: int, steps: int, window: tuple[int, int]
+) -> None:
+    guards, settings = Guards(rollback_after=after, rollback_steps=steps), Checkpoint(keep_last=last)
+    rollbacks = [Rollback(window[0], sum(window), sum(window))] if window[1] else []
+    widest = max(right - left for left, right in pairwise(sorted({0, *saved, 220})))
+    held: set[int] = set()
+    for newest, following in pairwise(sorted({*saved, 220})):
+        back_to = furthest_back(newest, guards, rollbacks)
+        held = kept(sorted({*held, newest}), settings, {}, back_to)
+        assert len(held) <= last + 2
+        for end in range(newest + 1, following + 1):
+            first = steps_before(rollbacks, max(0, end - after), steps)
+            targets = [step for step in held if step <= first]
+            assert targets or first < min(saved)
+            reach = after + steps + window[1]
+            assert first - max(targets, default=0) <= widest + reach + widest
+
+
+def test_without_rollbacks_none_is_kept_for_one() -> None:
+    assert furthest_back(1000, Guards(), []) is None
+
+
 def _retention(root: Path, **settings: Any) -> Retention:
     languages = {"inhouse": "ja", "wiki": "ja", "english": "en"}
-    return Retention(root, Checkpoint(**settings), languages)
+    return Retention(root, Checkpoint(**settings), languages, Guards(), [])
 
 
 def _measured(step: int, model: str = "trained", **bits: float) -> str:
