@@ -83,6 +83,11 @@ class Progress:
         elif time.monotonic() - self._last_line >= self._line_every_s:
             self.tell()
 
+    def leave_out(self, amount: float) -> None:
+        """`amount` needs no doing: it counts as done, and not towards the rate."""
+        self._done += amount * self._scale
+        self._before += amount * self._scale
+
     def tell(self, note: str = "") -> None:
         """Log a line now, also where there is a bar; `note` is shown instead of the last one."""
         self._last_line = time.monotonic()

@@ -1,4 +1,4 @@
-"""When a step is not taken, and when enough is enough."""
+"""When a step is not taken, when training goes back, and when enough is enough."""
 
 from __future__ import annotations
 
@@ -15,11 +15,15 @@ from pretrain.job import Progressed
 _log = logging.getLogger(__name__)
 
 
+class GoBackError(Exception):
+    """Steps are skipped one after the other, and more of them will not mend what is wrong. Never shown to anybody."""
+
+
 class Guard:
     """Says what a step must keep to; the engine itself skips one that does not, before anything changes.
 
     Args:
-        done: holds, over restarts, how many steps were skipped, and what is usual.
+        done: holds, over restarts, how many steps were skipped, what is usual, and how often training went back.
     """
 
     def __init__(self, settings: Guards, done: Progressed) -> None:
@@ -34,6 +38,7 @@ class Guard:
         settings, recent = self._settings, self._done.recent
         if new_stage:
             recent.clear()
+            self._done.skipped_in_a_row = 0
         if settings.spike_sigmas is None or len(recent) < settings.spike_window:
             return Limits(settings.max_grad_norm)
         loss, grad_norm = (above(values, settings.spike_sigmas) for values in zip(*recent, strict=True))
@@ -45,15 +50,19 @@ class Guard:
         Args:
             sums: equal on all ranks.
         Raises:
-            AgreedError: if more steps were skipped than the run file allows.
+            AgreedError: if more steps were skipped, or more rollbacks are needed, than the run file allows.
+            GoBackError: if so many were skipped one after the other that training goes back.
         """
-        loss = sums.nll / max(sums.tokens, 1)
+        done, loss = self._done, sums.nll / max(sums.tokens, 1)
         if not sums.skipped:
+            done.skipped_in_a_row = 0
+            self._refuse_too_many(done.skipped)
             if self._settings.spike_sigmas is not None:
-                self._done.recent.append((loss, sums.grad_norm))
-                del self._done.recent[: -self._settings.spike_window]
+                done.recent.append((loss, sums.grad_norm))
+                del done.recent[: -self._settings.spike_window]
             return
-        self._done.skipped += 1
+        done.skipped += 1
+        done.skipped_in_a_row += 1
         if ranks.rank() == 0:
             _log.warning(
                 "step %d skipped: gradient norm %.6g, at most %.6g is allowed; loss %.6g nats, at most %.6g",
@@ -63,9 +72,28 @@ class Guard:
                 loss,
                 limits.nll_per_token,
             )
-        if self._done.skipped > self._settings.max_skipped:
+        self._judge(step)
+
+    def _judge(self, step: int) -> None:
+        """Whether training goes on after a skipped step."""
+        settings, done = self._settings, self._done
+        after = settings.rollback_after
+        if after is not None and done.skipped_in_a_row >= after:
+            if len(done.rollbacks) < settings.max_rollbacks:
+                raise GoBackError
             raise AgreedError(
-                f"pretrain.guards: {self._done.skipped} steps were skipped, max_skipped is "
+                f"pretrain.guards: the steps {step - done.skipped_in_a_row + 1} to {step} were skipped one after the "
+                f"other, and training has gone back {len(done.rollbacks)} time(s) already, max_rollbacks is "
+                f"{settings.max_rollbacks}; the learning rate may be too high, or much of the data broken "
+                "(rollbacks.jsonl has the steps)"
+            )
+        # While a row goes on, it is not known yet whether it is undone.
+        self._refuse_too_many(done.skipped - (done.skipped_in_a_row if after is not None else 0))
+
+    def _refuse_too_many(self, skipped: int) -> None:
+        if skipped > self._settings.max_skipped:
+            raise AgreedError(
+                f"pretrain.guards: {skipped} steps were skipped, max_skipped is "
                 f"{self._settings.max_skipped}; the learning rate may be too high, or the data of these steps broken "
                 "(metrics.jsonl has the steps)"
             )

@@ -12,6 +12,7 @@ from configs.schema.run import Run
 from pretrain.batching import Batching, batchings
 from pretrain.loader import Loader
 from pretrain.order import Order
+from pretrain.rollbacks import Rollback, known_to
 from pretrain.sample_plan import SamplePlan
 
 
@@ -42,16 +43,25 @@ class Progressed:
     """Steps that were skipped."""
     recent: list[tuple[float, float]] = field(default_factory=list)
     """Loss in nats and gradient norm of the last steps that were taken, where a guard compares with them."""
+    skipped_in_a_row: int = 0
+    """Of the last steps, how many were skipped without one that was taken between them."""
+    rollbacks: list[Rollback] = field(default_factory=list)
+    """Steps that are left out."""
 
     def to_json(self) -> dict[str, Any]:
         """For the checkpoint's manifest."""
-        return asdict(self)
+        return {**asdict(self), "rollbacks": [one.to_json() for one in self.rollbacks]}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Progressed:
         """Back from the manifest."""
         counts = {name: int(data[name]) for name in ("step", "adam_steps", "labelled", "skipped")}
-        return cls(**counts, recent=[(float(loss), float(norm)) for loss, norm in data.get("recent", [])])
+        return cls(
+            **counts,
+            recent=[(float(loss), float(norm)) for loss, norm in data.get("recent", [])],
+            skipped_in_a_row=int(data.get("skipped_in_a_row", 0)),
+            rollbacks=known_to(data),
+        )
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 from configs.artifact import Artifact
 from configs.errors import AgreedError, UnfinishedError
 from pretrain.checkpoint.reader import CheckpointReader
 from pretrain.engines.base import Engine, StateReader
 from pretrain.engines.build import build_engine
 from pretrain.evaluations import evaluate_trained, why_to_stop
+from pretrain.going_back import go_back, pass_over
+from pretrain.guards import GoBackError
 from pretrain.job import TrainStage
 from pretrain.prefetch import Prefetch
 from pretrain.session import Session
@@ -22,6 +26,7 @@ def run_stages(session: Session, first: StateReader) -> Artifact:
     Raises:
         UserError: if too many steps are skipped, the model forgets more than it may, or the disk is full.
         UnfinishedError: if it was asked to stop, and has saved.
+        GoBackError: if training went wrong; what it goes back to, and what it leaves out, is written down.
     """
     if (early := _forgets_too_much(session)) is not None:
         raise early
@@ -44,8 +49,14 @@ def run_stages(session: Session, first: StateReader) -> Artifact:
         _prepare_saves(session, engine)
         if done.step == 0:
             evaluate_trained(session, engine)
-        with _prefetch(session, engine, stage) as batches_of:
-            _run_stage(session, engine, stage, batches_of)
+        try:
+            with _prefetch(session, engine, stage) as batches_of:
+                _run_stage(session, engine, stage, batches_of)
+        except GoBackError:
+            session.watchdog.rest()
+            go_back(session, stage)
+            engine.close()
+            raise
         engine.close()
         before = stage.train
         checkpoint = session.saver.wait()
@@ -58,7 +69,13 @@ def _prepare_saves(session: Session, engine: Engine) -> None:
     every = range(settings.every_steps, job.steps + 1, settings.every_steps)
     saves = sorted({*every, *(stage.end for stage in job.stages)})
     everything = any(stage.train == "all" for stage in job.stages)
-    session.saver.prepare(engine, lambda name: everything or name in session.parameters.embeddings, settings, saves)
+    session.saver.prepare(
+        engine,
+        lambda name: everything or name in session.parameters.embeddings,
+        settings,
+        saves,
+        goes_back=session.run.pretrain.guards.rollback_after is not None,
+    )
 
 
 class _WeightsOnly:
@@ -77,14 +94,16 @@ def _prefetch(session: Session, engine: Engine, stage: TrainStage) -> Prefetch:
 
 def _run_stage(session: Session, engine: Engine, stage: TrainStage, batches_of: Prefetch) -> None:
     settings, done, job = session.run.pretrain, session.done, session.job
+    loss = math.nan
     while done.step < stage.end:
         session.watchdog.beat()
-        loss = take_step(session, engine, stage, batches_of)
+        if not pass_over(session, stage):
+            loss = take_step(session, engine, stage, batches_of)
+            session.progress.advance(job.batch_tokens, f"{stage.name}  step {done.step}/{job.steps}  loss {loss:.3f}")
         session.watchdog.beat()
         session.saver.poll()
-        session.progress.advance(job.batch_tokens, f"{stage.name}  step {done.step}/{job.steps}  loss {loss:.3f}")
         last = done.step == stage.end
-        if done.step % settings.log.every_steps == 0 or last:
+        if session.speedometer.steps and (done.step % settings.log.every_steps == 0 or last):
             tell_speed(session, engine, stage, loss)
         early: AgreedError | None = None
         if done.step % settings.evaluate.every_steps == 0 or last:

@@ -61,6 +61,10 @@ class Metrics:
         for name, value in scalars.items():
             self._board.add_scalar(name, value, step)
 
+    def mark(self, name: str, text: str, step: int) -> None:
+        """Leave words at a step for whoever looks at the curves."""
+        self._board.add_text(name, text, step)
+
     def sync(self) -> None:
         """Bring all of it to the disk: a checkpoint must not be newer than the measurements that led to it."""
         self._metrics.sync()

@@ -47,6 +47,11 @@ class Speedometer:
         self._tokens += sum(len(batch.tokens_T) for batch in batches)
         self._steps += 1
 
+    @property
+    def steps(self) -> int:
+        """Counted since it was last read."""
+        return self._steps
+
     def read(self, engine: Engine, stage: TrainStage) -> Speed:
         """The steps since it was last read, of which there must be one, over all ranks. Collective."""
         window, steps, replicas = self._window, self._steps, engine.data_rank[1]

@@ -13,11 +13,13 @@ from pretrain.checkpoint.reader import CheckpointReader
 from pretrain.checkpoint.resume import resume
 from pretrain.checkpoint.retention import Retention
 from pretrain.checkpoint.saver import Saver
+from pretrain.checkpoint.undone import discard
 from pretrain.engines import hf_model
 from pretrain.engines.base import StateReader
 from pretrain.initial import Graft, graft
 from pretrain.job import Job, Progressed
 from pretrain.parameters import Parameters
+from pretrain.rollbacks import read_rollbacks, restore_rollbacks
 from pretrain.stage import train_plan
 from tokenizer.base import Base
 
@@ -51,8 +53,12 @@ class Start:
         parameters = Parameters.of(hf_model.read_config(grafted.base, grafted.vocab_rows))
         tokenizer = Artifact.open(plan.upstream["tokenizer"])
         belongs = identity(grafted.base, tokenizer, job.plan, job.samples(1))
+        # What a rollback has undone is gone before anybody looks for a checkpoint, also after a kill between the two.
+        ranks.done_by_first(lambda: discard(plan.dir, read_rollbacks(plan.dir)))
         found = resume(plan.dir, belongs, parameters.shapes)
         done = Progressed.from_json(found.manifest["config"]) if found is not None else Progressed()
+        known = done.rollbacks
+        done.rollbacks = ranks.done_by_first(lambda: restore_rollbacks(plan.dir, known))
         return cls(plan.dir, grafted, parameters, belongs, found, done)
 
     @property
@@ -65,7 +71,7 @@ class Start:
         return Saver(
             self.root,
             {BELONGS: self.belongs},
-            Retention.of(run, self.root).prune,
+            Retention.of(run, self.root, self.done.rollbacks).prune,
             newest=self.checkpoint,
             asynchronous=run.pretrain.checkpoint.asynchronous,
         )

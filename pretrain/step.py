@@ -7,7 +7,9 @@ from typing import Any
 
 from pretrain.engines.base import Engine
 from pretrain.job import TrainStage
+from pretrain.order_log import write_order
 from pretrain.prefetch import Prefetch
+from pretrain.rollbacks import next_taken
 from pretrain.schedule import lr_by_group, share_in_stage
 from pretrain.session import Session
 
@@ -16,7 +18,8 @@ def take_step(session: Session, engine: Engine, stage: TrainStage, batches_of: P
     """Advance by one optimizer step; gives the mean loss in nats.
 
     Raises:
-        UserError: if more steps were skipped than the run file allows.
+        UserError: if more steps were skipped, or more rollbacks are needed, than the run file allows.
+        GoBackError: if skipping does not mend what is wrong.
     """
     settings, done, job = session.run.pretrain, session.done, session.job
     seen, begins, ends = (steps * job.batch_tokens for steps in (done.step, stage.first, stage.end))
@@ -25,7 +28,7 @@ def take_step(session: Session, engine: Engine, stage: TrainStage, batches_of: P
     began = time.monotonic()
     batches = batches_of.take(done.step)
     waited_s = time.monotonic() - began
-    limits = session.guard.limits(new_stage=done.step == stage.first)
+    limits = session.guard.limits(new_stage=done.step == next_taken(done.rollbacks, stage.first))
     sums = engine.train_step(batches, rates, limits)
     session.speedometer.add(batches, waited_s, time.monotonic() - began)
     done.step += 1
@@ -48,7 +51,7 @@ def take_step(session: Session, engine: Engine, stage: TrainStage, batches_of: P
         drawn = ("loss_nats", "grad_norm", "lr", "lr_embeddings", "lr_new_rows")
         scalars = {f"train/{name}": line[name] for name in drawn}
         session.metrics.write(line, scalars)
-        _write_order(session)
+        write_order(session.metrics, job, done.rollbacks, done.step - 1, done.step)
     session.guard.check(done.step, sums, limits)
     return loss
 
@@ -62,21 +65,3 @@ def tell_speed(session: Session, engine: Engine, stage: TrainStage, loss: float)
     session.metrics.write_speed(speed.to_json(done.step, session.speedometer.hosts), speed.scalars())
     session.progress.tell(f"{stage.name}  step {done.step}/{job.steps}  loss {loss:.3f}  {speed.told()}")
     session.speedometer.name_straggler(speed)
-
-
-_ORDER_EVERY = 1000
-
-
-def _write_order(session: Session) -> None:
-    """Log the digest of each 1,000 samples once they are trained, and of what is left at the end."""
-    job, done = session.job, session.done
-    assert session.metrics is not None
-    now, before = job.samples(done.step), job.samples(done.step - 1)
-    for end in range((before // _ORDER_EVERY + 1) * _ORDER_EVERY, now + 1, _ORDER_EVERY):
-        first = end - _ORDER_EVERY
-        line = {"kind": "order", "step": done.step, "samples": [first, end], "sha256": job.plan.digest(first, end)}
-        session.metrics.write(line, {})
-    if done.step == job.steps and now % _ORDER_EVERY:
-        first = now - now % _ORDER_EVERY
-        line = {"kind": "order", "step": done.step, "samples": [first, now], "sha256": job.plan.digest(first, now)}
-        session.metrics.write(line, {})

@@ -10,19 +10,23 @@ from configs.schema.run import Run
 from pretrain.forgetting import forgotten
 from pretrain.job import Job
 from pretrain.measured import by_language, measured_in
+from pretrain.rollbacks import known_to, samples_left_out
 
 
 def summary(run: Run, job: Job, checkpoint: Artifact, metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Counts for the manifest, from the metrics and the last checkpoint."""
     steps = [line for line in metrics if line["kind"] == "step"]
+    rollbacks = known_to(checkpoint.manifest["config"])
+    without = samples_left_out(rollbacks, job.samples, 0, len(job.plan))
     by_step = forgotten(metrics, {name: source.language for name, source in run.corpus.sources.items()})
     return {
         "steps": job.steps,
         "tokens_trained": checkpoint.manifest["config"]["labelled"],
         "skipped_steps": checkpoint.manifest["config"]["skipped"],
         "final_loss_nats": steps[-1]["loss_nats"],
-        "epochs": job.plan.epochs(),
-        "sequences": job.plan.taken(len(job.plan)),
+        "rollbacks": [one.to_json() for one in rollbacks],
+        "epochs": job.plan.epochs(without),
+        "sequences": job.plan.taken(len(job.plan), without),
         "order": [line["sha256"] for line in metrics if line["kind"] == "order"],
         "bits_per_character": bits_per_character(run, metrics),
         "forgetting": by_step[max(by_step)] if by_step else {},

@@ -12,6 +12,7 @@ from configs.schema.run import Run
 from corpus.build import build_corpus
 from pretrain.pack import pack_tokens
 from pretrain.train import train
+from tests.pretrain.poison import GUARDS, trained_with_poison
 from tests.tiny import tiny_run
 from tokenizer.extend import extend_tokenizer
 
@@ -35,6 +36,12 @@ def trained(packed_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     run = _copy(packed_root, tmp_path_factory.mktemp("trained"), "pretrain.checkpoint.keep_last=9")
     train(run)
     return run
+
+
+@pytest.fixture(scope="session")
+def gone_back(packed_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A finished run that met poisoned samples and went back; do not change it."""
+    return trained_with_poison(_copy(packed_root, tmp_path_factory.mktemp("gone_back"), GUARDS))
 
 
 @pytest.fixture

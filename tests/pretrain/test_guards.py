@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -13,9 +15,10 @@ from configs.errors import UserError
 from configs.schema.pretrain import Guards
 from configs.schema.run import Run
 from pretrain.engines.base import StepSums
-from pretrain.guards import Guard
+from pretrain.guards import GoBackError, Guard
 from pretrain.job import Progressed
 from pretrain.metrics_file import read_metrics
+from pretrain.rollbacks import Rollback
 from pretrain.stage import checkpoints_dir
 from pretrain.train import train
 from tests.pretrain.test_train import files_of
@@ -60,6 +63,67 @@ def test_only_steps_that_were_taken_say_what_is_usual() -> None:
         guard.check(1, StepSums(nll, 1, nll, skipped), guard.limits(new_stage=False))
     assert done.recent == [(3.0, 3.0), (4.0, 4.0)]
     assert done.skipped == 1
+
+
+def skips(guard: Guard, *skipped: bool) -> None:
+    for one in skipped:
+        guard.check(1, StepSums(9.0, 1, 9.0, one), guard.limits(new_stage=False))
+
+
+@pytest.mark.parametrize(
+    ("skipped", "goes_back"),
+    [
+        pytest.param([True, True, True], True, id="as many in a row as it takes"),
+        pytest.param([True, True], False, id="one less"),
+        pytest.param([True, True, False, True, True], False, id="with a taken step between"),
+        pytest.param([True, False, True, True, True], True, id="after a taken step"),
+    ],
+)
+def test_so_many_skipped_steps_in_a_row_go_back(skipped: list[bool], goes_back: bool) -> None:
+    guard = Guard(Guards(rollback_after=3), Progressed())
+    skips(guard, *skipped[:-1])
+    with pytest.raises(GoBackError) if goes_back else nullcontext():
+        skips(guard, skipped[-1])
+
+
+def test_a_row_does_not_reach_over_the_beginning_of_a_stage() -> None:
+    done = Progressed()
+    guard = Guard(Guards(rollback_after=3), done)
+    skips(guard, True, True)
+    guard.limits(new_stage=True)
+    skips(guard, True, True)
+    assert done.skipped == 4
+    with pytest.raises(GoBackError):
+        skips(guard, True)
+
+
+@pytest.mark.parametrize(("made", "goes_back"), [(1, True), (2, False)])
+def test_so_many_rollbacks_and_no_more(made: int, goes_back: bool) -> None:
+    done = Progressed(rollbacks=[Rollback(k, k + 1, k) for k in range(made)])
+    guard = Guard(Guards(rollback_after=1, max_rollbacks=2), done)
+    with pytest.raises(GoBackError if goes_back else UserError):
+        skips(guard, True)
+
+
+@pytest.mark.parametrize(
+    ("skipped", "stops"),
+    [
+        pytest.param([True, True, True], False, id="a row that goes on is not counted"),
+        pytest.param([True, True, True, False], True, id="it is once it has ended"),
+        pytest.param([True, True, False, True, True], False, id="of two rows only the first"),
+    ],
+)
+def test_where_a_row_may_be_undone_it_counts_when_it_has_ended(skipped: list[bool], stops: bool) -> None:
+    guard = Guard(Guards(rollback_after=4, max_skipped=2), Progressed())
+    with pytest.raises(UserError, match="3 steps were skipped, max_skipped is 2") if stops else nullcontext():
+        skips(guard, *skipped)
+
+
+def test_progress_comes_back_from_json() -> None:
+    done = Progressed(7, 5, 900, 2, [(2.5, 1.5)], 1, [Rollback(1, 4, 2)])
+    assert Progressed.from_json(json.loads(json.dumps(done.to_json()))) == done
+    before = {name: 1 for name in ("step", "adam_steps", "labelled", "skipped")}
+    assert Progressed.from_json(before) == Progressed(1, 1, 1, 1)
 
 
 def test_in_a_run_the_steps_above_the_bound_are_skipped_and_a_resumed_run_skips_the_same(packed: MakeRun) -> None:
