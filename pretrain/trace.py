@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -16,9 +16,7 @@ from corpus.stage import corpus_dir
 from pretrain.batching import step_of
 from pretrain.order import Order
 from pretrain.packed_source import PackedSequences, PackedShard
-from pretrain.trained_steps import TrainedSteps
-
-State = Literal["trained", "skipped", "to come"]
+from pretrain.trained_steps import State, TrainedSteps
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,7 @@ class Use:
     step: int
     """From 1, as in metrics.jsonl and in the names of checkpoints."""
     state: State
-    """A skipped step changed no weight."""
+    """A skipped step changed no weight; an undone one did, and the run went back to its state from before."""
     sample: int
     """Number of the sequence in the order of the run, from 0."""
     epoch: int
@@ -105,8 +103,8 @@ def _traced(run: Run, order: Order, trained: TrainedSteps, found: Found) -> Trac
         tokens = int(sequences.shards[number].tokens.lengths()[found.row])
         uses += _uses(run, order, trained, found, packing, sequences, number)
     uses.sort(key=lambda use: (use.sample, use.offset))
-    first = next((use.step for use in uses if use.state == "trained"), None)
-    return Traced(found, found.shard, tokens, uses, trained.checkpoints_from(first) if first is not None else [])
+    checkpoints = trained.checkpoints_from({use.step: use.state for use in uses})
+    return Traced(found, found.shard, tokens, uses, checkpoints)
 
 
 def _uses(
@@ -175,4 +173,6 @@ def _standing(traced: Traced) -> str:
         return "kept, but no stage mixes its source: never trained"
     steps = sum(use.state == "trained" for use in traced.uses)
     to_come = sum(use.state == "to come" for use in traced.uses)
-    return f"kept: document {found.row} of {traced.shard}, trained {steps} time(s), {to_come} to come"
+    undone = sum(use.state == "undone" for use in traced.uses)
+    told = f", {undone} undone by a rollback" if undone else ""
+    return f"kept: document {found.row} of {traced.shard}, trained {steps} time(s){told}, {to_come} to come"

@@ -13,9 +13,13 @@ from configs.errors import UserError
 from configs.schema.run import Run
 from pretrain.checkpoint.directory import complete, step_of
 from pretrain.checkpoint.identity import BELONGS
+from pretrain.checkpoint.undone import undone
 from pretrain.metrics_file import METRICS, read_metrics
 from pretrain.order import Order
+from pretrain.rollbacks import Rollback, next_taken, read_rollbacks, read_undone
 from pretrain.stage import checkpoints_dir
+
+State = Literal["trained", "skipped", "undone", "to come"]
 
 
 @dataclass(frozen=True)
@@ -26,9 +30,13 @@ class TrainedSteps:
     """Of the checkpoints."""
     checkpoints: Sequence[Path]
     """The complete ones, the newest last."""
+    before_rollback: frozenset[Path]
+    """Those of them that hold what was undone; they go when training goes on."""
     last: int
     """Step, from 1, that was taken last; 0 before any."""
     skipped: frozenset[int]
+    """Steps that changed no weight, those that are left out among them unless they were taken and undone."""
+    rollbacks: Sequence[Rollback]
     orders: Sequence[Mapping[str, Any]]
     """The lines with digests of the order."""
     _proved: set[int] = field(default_factory=set)
@@ -37,22 +45,39 @@ class TrainedSteps:
     def of(cls, run: Run) -> TrainedSteps:
         """Read what a run left; nothing, where it was not begun."""
         directory = checkpoints_dir(run)
-        metrics = read_metrics(directory)
-        checkpoints = complete(directory)
+        metrics, rollbacks, checkpoints = read_metrics(directory), read_rollbacks(directory), complete(directory)
         steps = [line for line in metrics if line["kind"] == "step"]
         last = max([line["step"] for line in steps] + [step_of(one) for one in checkpoints], default=0)
-        skipped = frozenset(line["step"] for line in steps if line["skipped"])
-        return cls(directory, checkpoints, last, skipped, [line for line in metrics if line["kind"] == "order"])
+        undone_steps = [line for line in read_undone(directory) if line["kind"] == "step"]
+        return cls(
+            directory,
+            checkpoints,
+            frozenset(undone(directory, rollbacks)),
+            last,
+            frozenset(line["step"] for line in (*steps, *undone_steps) if line["skipped"]),
+            rollbacks,
+            [line for line in metrics if line["kind"] == "order"],
+        )
 
-    def state(self, step: int) -> Literal["trained", "skipped", "to come"]:
-        """Whether a step was taken."""
-        if step > self.last:
-            return "to come"
-        return "skipped" if step in self.skipped else "trained"
+    def state(self, step: int) -> State:
+        """Whether a step was taken, and whether that holds."""
+        if step in self.skipped:
+            return "skipped"
+        if next_taken(self.rollbacks, step - 1) != step - 1:
+            return "undone"
+        return "trained" if step <= self.last else "to come"
 
-    def checkpoints_from(self, step: int) -> list[str]:
-        """Names of the complete checkpoints that hold what a step learned."""
-        return [one.name for one in self.checkpoints if step_of(one) >= step]
+    def checkpoints_from(self, states: Mapping[int, State]) -> list[str]:
+        """Names of the complete checkpoints that hold what some steps learned.
+
+        Args:
+            states: by step.
+        """
+        return [one.name for one in self.checkpoints if any(self._holds(one, *step) for step in states.items())]
+
+    def _holds(self, checkpoint: Path, step: int, state: State) -> bool:
+        stays = state == "trained" or (state == "undone" and checkpoint in self.before_rollback)
+        return stays and step_of(checkpoint) >= step
 
     def refuse_other_beginning(self, order: Order) -> None:
         """See that the newest checkpoint began as the order does.
@@ -72,12 +97,12 @@ class TrainedSteps:
         Raises:
             UserError: if the digests differ.
         """
-        if self.state(step) == "to come":
+        if self.state(step) in ("undone", "to come"):
             return
         for number, line in enumerate(self.orders):
             first, end = line["samples"]
             if first <= sample < end and number not in self._proved:
-                if end > len(order.plan) or order.plan.digest(first, end) != line["sha256"]:
+                if end > len(order.plan) or order.plan.digest(first, end, line.get("without", ())) != line["sha256"]:
                     raise self._another_order(self.directory / METRICS)
                 self._proved.add(number)
 

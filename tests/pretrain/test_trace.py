@@ -5,6 +5,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,14 +16,17 @@ from configs.schema.run import Run
 from corpus.build import build_corpus
 from corpus.documents import documents
 from corpus.stage import corpus_dir
+from pretrain import loop
 from pretrain.batching import step_of
 from pretrain.cli import verbs
+from pretrain.going_back import go_back
 from pretrain.indexed_tokens import IndexedTokens
 from pretrain.job import Job
 from pretrain.order import Order
 from pretrain.pack import pack_tokens
 from pretrain.stage import checkpoints_dir
 from pretrain.trace import Traced, Use, lines, trace
+from tests.pretrain.poison import GUARDS, trained_with_poison
 from tests.tiny import JAPANESE, tiny_run
 from tokenizer.extend import extend_tokenizer
 
@@ -125,6 +129,44 @@ def test_a_skipped_step_taught_no_checkpoint_anything(halfway: Run) -> None:
     for one in trace(halfway, ids_of(halfway)):
         learned = [use.step for use in one.uses if use.state == "trained"]
         assert one.checkpoints == [f"step-{step:08d}" for step in (4, 8) if learned and step >= min(learned)]
+
+
+def test_of_a_run_that_went_back_steps_are_undone_or_skipped(gone_back: Run) -> None:
+    traced = trace(gone_back, ids_of(gone_back))
+    by_step = {use.step: use.state for one in traced for use in one.uses}
+    assert by_step == {
+        step: "undone" if step == 5 else "skipped" if step in (6, 7, 8) else "trained" for step in by_step
+    }
+    assert set(by_step) == set(range(1, 13))
+    for one in traced:
+        learned = [use.step for use in one.uses if use.state == "trained"]
+        assert one.checkpoints == [f"step-{step:08d}" for step in (8, 12) if learned and step >= min(learned)]
+    told = [line for line in lines(traced) if "undone by a rollback" in line]
+    assert len(told) == sum(any(use.state == "undone" for use in one.uses) for one in traced) > 0
+
+
+def test_until_training_goes_on_a_checkpoint_may_hold_what_was_undone(
+    packed: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def written_down_and_no_more(*arguments: Any) -> None:
+        go_back(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "go_back", written_down_and_no_more)
+    run = packed(GUARDS, "pretrain.checkpoint={every_steps: 2, keep_last: 9}")
+    with pytest.raises(KeyboardInterrupt):
+        trained_with_poison(run)
+    traced = trace(run, ids_of(run))
+    undone = [
+        one
+        for one in traced
+        if {use.step for use in one.uses if use.state == "undone"} and not [use for use in one.uses if use.step < 5]
+    ]
+    assert undone
+    assert all("step-00000006" in one.checkpoints and "step-00000004" not in one.checkpoints for one in undone)
+    monkeypatch.undo()
+    trained_with_poison(run)
+    assert all("step-00000006" not in one.checkpoints for one in trace(run, ids_of(run)))
 
 
 @pytest.mark.parametrize("keep_metrics", [True, False], ids=["by the logged digests", "by the checkpoint"])
