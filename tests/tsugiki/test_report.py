@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.pretrain.poison import GUARDS, poisoned
 from tsugiki.__main__ import main
 from tsugiki.report import pictures
 from tsugiki.report.in_training import by_prompt
@@ -97,3 +98,39 @@ def test_a_prompt_that_came_later_leaves_gaps() -> None:
     table = by_prompt(lines)
     assert table["prompts"] == ["a", "b"]
     assert [[one and one["text"] for one in row["samples"]] for row in table["rows"]] == [["0", None], ["2", "2"]]
+
+
+@pytest.mark.slow
+def test_steps_that_were_not_taken_are_shown_everywhere(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    guards = GUARDS.replace("rollback_after: 3", "rollback_after: 2")
+    command = [str(finished / "run.yaml"), "--set", f"run.dir={tmp_path}/run", "--set", guards]
+    with poisoned([1, 5, 6]):
+        assert main(["run", *command]) == 0
+    screen = capsys.readouterr().out
+    assert "skipped by guards" in screen
+    assert "steps 5 to 7 left out, 6 to 7 were skipped" in screen
+    assert main(["report", *command, "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["skipped_steps"] == 1
+    assert figures["rollbacks"] == [{"steps": [5, 7], "skipped_from": 6}]
+    page = (tmp_path / "run" / "report" / "report.html").read_text()
+    assert "before anything changed: 1 of 12 steps" in page
+    assert "<td>5 to 7</td><td>steps 6 to 7 were skipped one after the other</td>" in page
+    card = (tmp_path / "run" / "model" / "hf" / "README.md").read_text()
+    assert (
+        "\n1 of the 12 steps were skipped, since their loss or gradient was out of bounds; they changed nothing.\n"
+        in card
+    )
+    assert "\nSteps 5 to 7 were left out with their samples: training went wrong in them (steps 6 to 7 " in card
+    assert "left out with their samples" not in (finished / "run" / "model" / "hf" / "README.md").read_text()
+
+
+def test_what_is_left_out_is_drawn_and_only_then() -> None:
+    steps = [{"kind": "step", "tokens": 256 * k, "loss_nats": 5.0 - k / 9} for k in (1, 2, 5, 6)]
+    undone = [{"kind": "step", "tokens": 256 * k, "loss_nats": 6.0} for k in (3, 4)]
+    plain = pictures.loss(steps)
+    assert pictures.loss(steps, []) == plain
+    assert pictures.loss([*steps, {"kind": "rollback", "tokens": [512, 1024]}]) != plain
+    assert pictures.loss(steps, undone) != plain

@@ -13,6 +13,7 @@ from jinja2 import Environment, StrictUndefined
 from configs.artifact import Artifact
 from configs.schema.run import Run
 from pretrain.forgetting import forgotten
+from pretrain.rollbacks import read_undone
 from tsugiki.report import pictures
 from tsugiki.report.in_training import by_prompt
 from tsugiki.report.results import PAGE, Finished, results
@@ -38,7 +39,7 @@ def build_report(run: Run) -> Artifact:
     drawn = {
         "funnel": pictures.funnel(figures["documents_in"], figures["dropped"], figures["documents_kept"]),
         "fertility": pictures.fertility(finished.fertility),
-        "loss": pictures.loss(metrics),
+        "loss": pictures.loss(metrics, read_undone(finished.checkpoints.dir)),
         "held_out": pictures.held_out(metrics),
     }
     shares = forgotten(metrics, {name: source.language for name, source in run.corpus.sources.items()})

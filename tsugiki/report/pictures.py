@@ -79,11 +79,20 @@ def fertility(points: Sequence[Mapping[str, Any]]) -> str:
     return _draw(paint)
 
 
-def loss(metrics: Sequence[Mapping[str, Any]]) -> str:
-    """Training loss by tokens seen."""
+def loss(metrics: Sequence[Mapping[str, Any]], undone: Sequence[Mapping[str, Any]] = ()) -> str:
+    """Training loss by tokens seen; what is left out is grey.
+
+    Args:
+        undone: lines of steps that a rollback has undone; pale dots.
+    """
     steps = [line for line in metrics if line["kind"] == "step"]
+    before = [line for line in undone if line["kind"] == "step"]
 
     def paint(axes: Axes) -> None:
+        for line in (line for line in metrics if line["kind"] == "rollback"):
+            axes.axvspan(*line["tokens"], color=_PALE, alpha=0.3, linewidth=0)
+        if before:
+            axes.plot([line["tokens"] for line in before], [line["loss_nats"] for line in before], ".", color=_PALE)
         axes.plot([line["tokens"] for line in steps], [line["loss_nats"] for line in steps], color=_LEAF)
         axes.set_xlabel("tokens")
         axes.set_ylabel("loss, nats per token")

@@ -84,6 +84,7 @@ def results(run: Run) -> dict[str, Any]:
         "tokens_trained": trained["tokens_trained"],
         "steps": trained["steps"],
         "skipped_steps": trained["skipped_steps"],
+        "rollbacks": trained.get("rollbacks", []),
         "epochs": trained["epochs"],
         "final_loss_nats": trained["final_loss_nats"],
         "bits_per_character": {language: measured[language] for language in languages if language in measured},

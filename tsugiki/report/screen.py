@@ -49,6 +49,11 @@ def _panel(figures: Mapping[str, Any], samples: list[dict[str, str]]) -> Panel:
             f"bits per character, {language}", f"{row['base']:.3f} -> {row['trained']:.3f}  ({change:+.1f} %)"
         )
     table.add_row("trained", f"{figures['steps']} steps, {figures['tokens_trained']:,} tokens predicted")
+    if figures["skipped_steps"]:
+        table.add_row("skipped by guards", f"{figures['skipped_steps']} steps")
+    for one in figures["rollbacks"]:
+        first, last = one["steps"]
+        table.add_row("rollback", f"steps {first} to {last} left out, {one['skipped_from']} to {last} were skipped")
     gate = "passed" if figures["gate_passed"] else "FAILED"
     table.add_row("export gate", f"{gate}, logits of transformers' reload within {figures['logits_max_abs_diff']:.1e}")
     for sample in samples:
