@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from configs.errors import UserError
+from configs.errors import AgreedError
 from configs.schema.pretrain import Pretrain, Trained
 from configs.schema.run import Run
 from pretrain.batching import Batching, batchings
@@ -120,7 +120,7 @@ def refuse_uneven_shares(settings: Pretrain, stages: Sequence[TrainStage], world
     parallel = settings.parallel
     sharded = parallel.tensor * parallel.pipeline * parallel.context
     if world_size % sharded:
-        raise UserError(
+        raise AgreedError(
             f"{world_size} process(es) cannot hold whole models of tensor x pipeline x context = {sharded} processes; "
             f"start a multiple of {sharded}, or change pretrain.parallel"
         )
@@ -128,7 +128,7 @@ def refuse_uneven_shares(settings: Pretrain, stages: Sequence[TrainStage], world
     for stage in stages:
         batching = stage.batching
         if batching.sequences % (data_ranks * batching.micro_batch):
-            raise UserError(
+            raise AgreedError(
                 f"stage {stage.name!r}: a step of {batching.sequences} sequences (batch_tokens {settings.batch_tokens} "
                 f"/ seq_len {batching.seq_len}) cannot be shared evenly among {data_ranks} data ranks with "
                 f"{batching.micro_batch} sequence(s) in a forward pass; change pretrain.batch_tokens, "

@@ -131,7 +131,10 @@ class Base:
             return Path(self.name)
         if (SHAPES / self.name / _CONFIG).is_file():
             return SHAPES / self.name
-        return self._fetch(self._hub.commit(self.run_dir) or self._hub.look_up(), (_CONFIG,))
+        try:
+            return self._fetch(self._hub.commit(self.run_dir) or self._hub.look_up(), (_CONFIG,))
+        except UserError as error:
+            raise UserError(f"{error}; its {_CONFIG} is enough here") from error
 
     @property
     def _is_folder(self) -> bool:

@@ -23,6 +23,7 @@ def train(run: Run) -> None:
     if count == 1 or "RANK" in os.environ:
         import_module("pretrain.train").train(run)
         return
+    import_module("pretrain.fits").refuse_misfit(run)  # told here once, instead of by each process
     # Each process would take all cores for itself.
     threads = max(1, len(os.sched_getaffinity(0)) // count)
     environment = {"OMP_NUM_THREADS": str(threads), "GLOO_SOCKET_IFNAME": "lo", **os.environ}

@@ -12,6 +12,7 @@ from configs.lock import exclusive
 from configs.resolved import write_resolved
 from configs.schema.run import Run
 from corpus.stage import hub_name
+from pretrain.stage import train_plan
 from tokenizer.base import Base
 from tsugiki.stages import STAGES
 
@@ -35,6 +36,8 @@ def run_all(run_file: Path, overrides: Sequence[str]) -> Run:
         todo = [stage for stage in STAGES if stage.plan(run).state != "complete"]
         if not todo:
             _log.info("everything is complete")
+        if any(stage.plan is train_plan for stage in todo):
+            import_module("pretrain.fits").refuse_misfit(run)  # hours before training would
         for stage in todo:
             module, function = stage.work.split(":")
             getattr(import_module(module), function)(run)

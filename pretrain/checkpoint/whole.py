@@ -43,7 +43,7 @@ def _open(directory: Path) -> Artifact | str:
     try:
         found = Artifact.open(directory, kind=KIND)
     except UserError as damage:
-        return str(damage)
+        return str(damage).removesuffix("; remove the directory and run again")
     if found.manifest["version"] != VERSION:
         raise UserError(
             f"{directory}: a checkpoint of format {found.manifest['version']}, this program writes and reads "

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from transformers import PretrainedConfig
 
-from configs.errors import UserError
+from configs.errors import AgreedError
 from configs.schema.pretrain import Parallel
 
 
@@ -65,7 +65,7 @@ def plan(config: PretrainedConfig, parallel: Parallel, processes: int) -> Layout
     if parallel.sequence and tensor == 1:
         wrong.append("parallel.sequence shares positions among tensor ranks, and parallel.tensor is 1")
     if wrong:
-        raise UserError(f"pretrain.parallel: {'; '.join(wrong)}")
+        raise AgreedError(f"pretrain.parallel: {'; '.join(wrong)}")
     return Layout(
         tensor=tensor,
         pipeline=pipeline,

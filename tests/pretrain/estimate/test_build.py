@@ -163,4 +163,4 @@ def test_a_measured_run_says_how_fast_it_is(tmp_path: Path, capsys: pytest.Captu
 
 def test_a_base_nobody_has_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["pretrain", "estimate", str(BY_NAME["8b-1-node"]), "--set", "pretrain.base=nobody/nothing"]) == 1
-    assert "copy its config.json to a folder and name that" in capsys.readouterr().err
+    assert "and name the folder; its config.json is enough here\n" in capsys.readouterr().err
