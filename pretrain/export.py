@@ -114,7 +114,7 @@ def export_model(run: Run) -> Artifact:
             out.write(canonical_json(samples))
         progress.advance(1, "continuations written")
         with builder.file(f"{HF}/README.md") as out:
-            out.write(card(run, checkpoints, result).encode())
+            out.write(card(run, checkpoints.manifest, Artifact.open(tokenizer.parent).manifest, result).encode())
         builder.finish({"tensors": checkpoint.counts["tensors"], "vocabulary": rows, "gate": result.to_json()})
         os.replace(builder.dir, plan.dir)
         sync_directory(plan.dir.parent)

@@ -27,11 +27,30 @@ def summary(run: Run, job: Job, checkpoint: Artifact, metrics: Sequence[Mapping[
         "rollbacks": [one.to_json() for one in rollbacks],
         "epochs": job.plan.epochs(without),
         "sequences": job.plan.taken(len(job.plan), without),
+        "tokens": tokens_by_source(job, without),
         "order": [line["sha256"] for line in metrics if line["kind"] == "order"],
         "bits_per_character": bits_per_character(run, metrics),
         "forgetting": by_step[max(by_step)] if by_step else {},
         "checkpoint": checkpoint.dir.name,
     }
+
+
+def tokens_by_source(job: Job, without: Sequence[tuple[int, int]]) -> dict[str, int]:
+    """Positions of the sequences that were taken of each source, padding included.
+
+    Args:
+        without: ranges [first, end) of samples that were left out.
+    """
+    totals: dict[str, int] = {}
+    for stage in job.stages:
+        first, end = job.samples(stage.first), job.samples(stage.end)
+        left_out = [(max(first, a), min(end, b)) for a, b in without if a < end and b > first]
+        for sign, (a, b) in [(1, (first, end)), *((-1, one) for one in left_out)]:
+            before, after = job.plan.taken(a), job.plan.taken(b)
+            for name, sequences in after.items():
+                here = sign * (sequences - before[name]) * stage.batching.seq_len
+                totals[name] = totals.get(name, 0) + here
+    return totals
 
 
 def bits_per_character(run: Run, metrics: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:

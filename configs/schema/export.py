@@ -24,6 +24,19 @@ class Gate(Section):
     """A model of more float32 weights is compared layer by layer, in little memory, and not generated with."""
 
 
+class Card(Section):
+    """What the model card says that no stage can know."""
+
+    license: str | None = None
+    """Licence of the model, as the hub writes it, e.g. apache-2.0 or llama3.1."""
+    base_license: str | None = None
+    """Licence of the base."""
+    base_model: str | None = None
+    """Name of the base on the hub, where pretrain.base is a folder."""
+    intended_use: str | None = None
+    """What the model is for; a paragraph of Markdown."""
+
+
 class Export(Section):
     """How the Hugging Face folder is written."""
 
@@ -31,6 +44,8 @@ class Export(Section):
     """Number format of the weights; the gate compares with the same rounded weights."""
     gate: Gate = Gate()
     """What the folder must show before it gets its name."""
+    card: Card = Card()
+    """What the model card says that no stage can know."""
     prompts: tuple[str, ...] = ()
     """Openings that base and exported model continue, greedily, for people to read."""
     continuation_tokens: int = 40

@@ -127,10 +127,10 @@ def test_the_continuations_are_what_a_user_would_get(exported: Run) -> None:
 
 def test_the_card_tells_data_licences_and_results(exported: Run) -> None:
     card = (model_dir(exported) / "hf" / "README.md").read_text()
-    assert "| inhouse | ja | Apache-2.0 | " in card
-    assert "| english | en | not declared | " in card
+    assert "| source inhouse | Apache-2.0 |" in card
+    assert "| english | en | " in card
     assert "12 steps" in card
-    assert card.startswith("---\nbase_model: ")
+    assert card.startswith("---\nlibrary_name: transformers\n")
 
 
 def test_run_again_it_returns_at_once(exported: Run) -> None:
