@@ -6,6 +6,7 @@ can say what it holds as boxes, and so any engine can read what any other wrote.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -77,3 +78,24 @@ def boxes_of_flat_range(shape: Sequence[int], start: int, stop: int) -> Iterator
     rows = (stop - start) // row
     yield Box((first, *(0,) * (len(shape) - 1)), (rows, *shape[1:]))
     yield from boxes_of_flat_range(shape, start + rows * row, stop)
+
+
+def flat_runs(shape: Sequence[int], box: Box) -> Iterator[tuple[int, int]]:
+    """Which numbers of a row-major tensor a box is, in the box's own order: (first, count) of each run.
+
+    >>> list(flat_runs((3, 4), Box((1, 0), (2, 4))))
+    [(4, 8)]
+    >>> list(flat_runs((3, 4), Box((1, 2), (2, 2))))
+    [(6, 2), (10, 2)]
+    """
+    dim = len(shape)
+    while dim > 1 and box.sizes[dim - 1] == shape[dim - 1]:
+        dim -= 1
+    # What lies behind the first `dim` dimensions is whole, so a run goes over all that is taken of the last of them.
+    inner = math.prod(shape[dim:])
+    outer = [range(start, start + size) for start, size in zip(box.offsets, box.sizes, strict=True)][: max(dim - 1, 0)]
+    for index in itertools.product(*outer):
+        first = 0
+        for size, at in zip(shape, (*index, *box.offsets[dim - 1 : dim]), strict=False):
+            first = first * size + at
+        yield first * inner, math.prod(box.sizes[dim - 1 : dim]) * inner

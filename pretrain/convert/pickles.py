@@ -6,10 +6,13 @@ by something inert. Anything else is refused by name before the first byte of a 
 
 from __future__ import annotations
 
+import errno
 import pickle
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, BinaryIO
 
 import torch
@@ -114,6 +117,33 @@ def in_megatron_common(name: str) -> bool:
     return name.startswith("megatron.") or name in _MEGATRON_COMMON
 
 
+class LossScaler:
+    """Stands for DeepSpeed's loss scaler of the same name, or its dynamic one: what it holds is not looked at."""
+
+    def __init__(self) -> None:
+        self.cur_scale, self.dynamic = 1.0, False
+
+
+@dataclass
+class FragmentAddress:
+    """Stands for DeepSpeed's `fragment_address`: where in a rank's partition its share of a parameter is."""
+
+    numel: int
+    start: int
+
+
+_LOSS_SCALER = "deepspeed.runtime.fp16.loss_scaler"
+
+DEEPSPEED: Mapping[str, type] = {
+    f"{_LOSS_SCALER}.LossScaler": LossScaler,
+    f"{_LOSS_SCALER}.DynamicLossScaler": LossScaler,
+    "deepspeed.utils.tensor_fragment.fragment_address": FragmentAddress,
+    # An enumeration of integers, which a pickle builds by calling it with one.
+    "deepspeed.runtime.zero.config.ZeroStageEnum": int,
+}
+"""What DeepSpeed's own files name besides torch's tensors and plain values, and what stands for it."""
+
+
 class _Reader(pickle.Unpickler):
     def __init__(self, file: BinaryIO, where: object, allowed: _Allowed) -> None:
         super().__init__(file)
@@ -163,6 +193,7 @@ def read_plain(
     where: object,
     may_name: Callable[[str], bool] = _nothing,
     *,
+    stand_ins: Mapping[str, type] = MappingProxyType({}),
     device: str = "cpu",
     way_out: str = _SAVE_AGAIN,
 ) -> Any:
@@ -170,6 +201,7 @@ def read_plain(
 
     Args:
         may_name: of the names that torch itself would refuse, those that an inert value may stand for.
+        stand_ins: by name, what stands for others.
         device: with `meta`, tensors know where their numbers lie and hold none.
         way_out: what to do about a pickle that is refused.
     Raises:
@@ -177,14 +209,16 @@ def read_plain(
     """
     try:
         foreign = torch.serialization.get_unsafe_globals_in_checkpoint(file)
-        refused = [name for name in foreign if not may_name(name)]
+        refused = [name for name in foreign if name not in stand_ins and not may_name(name)]
         if refused:
             raise refusal(where, refused, way_out)
         if not isinstance(file, Path):
             file.seek(0)
-        stand_ins: list[Any] = [(Inert, name) for name in foreign]
-        with torch.serialization.safe_globals(stand_ins):
+        allowed: list[Any] = [(stand_ins.get(name, Inert), name) for name in foreign]
+        with torch.serialization.safe_globals(allowed):
             return torch.load(file, map_location=device, weights_only=True)
-    except _DAMAGED as error:
+    except (*_DAMAGED, OSError) as error:
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise  # of the disk; torch looks before the beginning of a file that was cut off
         reason = str(error).split("\n", 1)[0]
         raise UserError(f"{where}: damaged, not a file that torch.save wrote ({reason})") from None
