@@ -16,6 +16,7 @@ from configs.artifact import Artifact
 from configs.progress import Progress
 from pretrain.checkpoint.identity import BELONGS, CONVERTED
 from pretrain.convert.checkpoint import state_of
+from pretrain.convert.deepspeed.target import bytes_of_numbers
 from pretrain.convert.detect import detect, open_source, writer
 from pretrain.convert.find_model import find_model
 from pretrain.convert.memory import PeakMemory
@@ -118,6 +119,8 @@ def _bytes(source: StateSource, model: Model, to: Format, options: Options) -> i
     if to == "hf":
         asked = None if options.dtype is None else DTYPES[options.dtype]
         return sum(math.prod(shape) * (asked or source.dtype(name)).itemsize for name, shape in model.shapes.items())
+    if to == "deepspeed":
+        return bytes_of_numbers(source, model, options)
     return sum(
         4 * math.prod(shape) for name, shape in model.shapes.items() for kind in _KINDS if source.has(name, kind)
     )

@@ -70,7 +70,9 @@ _KNOWN: dict[Format, _Known] = {
     "checkpoint": _Known(
         _checkpoint, "pretrain.convert.checkpoint:open_checkpoint", "pretrain.convert.checkpoint:write"
     ),
-    "deepspeed": _Known(_deepspeed, "pretrain.convert.deepspeed:open_deepspeed", "pretrain.convert.deepspeed:write"),
+    "deepspeed": _Known(
+        _deepspeed, "pretrain.convert.deepspeed.source:open_deepspeed", "pretrain.convert.deepspeed.target:write"
+    ),
     "megatron": _Known(
         _megatron, "pretrain.convert.megatron.source:open_megatron", "pretrain.convert.megatron.target:write"
     ),
