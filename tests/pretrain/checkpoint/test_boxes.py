@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pretrain.checkpoint.boxes import Box, boxes_of_flat_range
+from pretrain.checkpoint.boxes import Box, boxes_of_flat_range, flat_runs
 
 SHAPES = st.lists(st.integers(1, 5), min_size=0, max_size=4)
 
@@ -74,3 +74,14 @@ def test_within_finds_the_box_in_a_larger_one(data: st.DataObject) -> None:
 )
 def test_as_few_boxes_as_possible(shape: tuple[int, ...], start: int, stop: int, count: int) -> None:
     assert len(list(boxes_of_flat_range(shape, start, stop))) == count
+
+
+@given(st.data(), st.lists(st.integers(1, 4), max_size=4).map(tuple))
+def test_runs_are_the_numbers_of_a_box_in_its_order(data: st.DataObject, shape: tuple[int, ...]) -> None:
+    tensor = torch.arange(math.prod(shape)).reshape(shape)
+    box = _box(data, shape)
+    runs = list(flat_runs(shape, box))
+    assert [number for first, count in runs for number in range(first, first + count)] == tensor[
+        box.slices
+    ].flatten().tolist()
+    assert box != Box.whole(shape) or len(runs) == 1
