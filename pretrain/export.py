@@ -37,6 +37,7 @@ from pretrain.export_gate.check import Trained
 from pretrain.export_gate.result import GateResult
 from pretrain.export_gate.texts import GateTexts
 from pretrain.hf_weights import described, write_weights
+from pretrain.models.rope import positions
 from pretrain.quiet import quiet_transformers
 from pretrain.stage import export_plan
 from tokenizer.base import Base
@@ -102,7 +103,7 @@ def export_model(run: Run) -> Artifact:
         _write_rest(builder, base, tokenizer, _config(base, rows, run))
         progress.advance(1, "written")
         exact = None if run.export.dtype == "float32" else reader
-        trained = Trained(base, rounded, exact, reader.shapes, run.pretrain.last_rope_base)
+        trained = Trained(base, rounded, exact, reader.shapes, run.pretrain.last_rope_base, run.pretrain.last_seq_len)
         result = _checked(builder, run, trained, tokenizer)
         with builder.file("gate.json") as out:
             out.write(canonical_json(result.to_json()))
@@ -146,7 +147,7 @@ def _config(base: Path, rows: int, run: Run) -> dict[str, Any]:
     """The base's config with what changed; RoPE under the names of transformers 4 too, which else reads 10,000."""
     dtype = run.export.dtype
     config = {**read_json(base / "config.json"), "vocab_size": rows, "dtype": dtype, "torch_dtype": dtype}
-    return config | rope_entries(config, run.pretrain.last_rope_base)
+    return config | rope_entries(config, run.pretrain.last_rope_base) | positions(config, run.pretrain.last_seq_len)
 
 
 def _checked(builder: Builder, run: Run, trained: Trained, tokenizer: Path) -> GateResult:

@@ -21,7 +21,7 @@ from pretrain.export_gate.comparison import Comparison, Document
 from pretrain.export_gate.folder import config_failures, tokenizer_failures, weight_failures
 from pretrain.export_gate.result import GateResult, Greedy
 from pretrain.export_gate.texts import GateTexts
-from pretrain.models.rope import rope
+from pretrain.models.rope import positions, rope
 
 # The first six are continued: the run file's own texts come first.
 _PROMPTS, _PROMPT_TOKENS = 6, 8
@@ -41,6 +41,8 @@ class Trained:
     shapes: Mapping[str, tuple[int, ...]]
     rope_base: float | None = None
     """Base of the rotary embedding when training ended; none if it is that of `base`."""
+    seq_len: int = 0
+    """Tokens of a sequence when training ended; the folder must say so if `base` is made for fewer."""
 
     @property
     def vocab_rows(self) -> int:
@@ -52,6 +54,7 @@ def check(folder: Path, trained: Trained, form: DocumentFormat, texts: GateTexts
     """Compare a folder with what it was made from."""
     config = read_json(trained.base / "config.json")
     config["rope_parameters"] = rope(config, trained.rope_base)
+    config |= positions(config, trained.seq_len)
     failures = [
         *config_failures(config, read_json(folder / "config.json"), trained.vocab_rows),
         *tokenizer_failures(folder, form, texts.texts),

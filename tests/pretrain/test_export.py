@@ -18,9 +18,12 @@ from configs.schema.run import Run
 from corpus.build import build_corpus
 from pretrain.checkpoint.boxes import Box
 from pretrain.checkpoint.reader import CheckpointReader
+from pretrain.estimate.build import estimate
+from pretrain.estimate.duration import Rates
 from pretrain.export import export_model
 from pretrain.export_gate import check as gate
 from pretrain.export_gate.result import GateResult
+from pretrain.models import rope
 from pretrain.pack import pack_tokens
 from pretrain.stage import checkpoints_dir, model_dir
 from pretrain.train import train
@@ -105,6 +108,40 @@ def test_the_rope_of_the_last_stage_is_exported_with_the_scaling_of_the_base(tmp
     assert torch.equal(ours.inv_freq, LlamaRotaryEmbedding(right).inv_freq)
 
 
+YARN = {"rope_type": "yarn", "rope_theta": 10_000.0, "factor": 2.0}
+"""Without the length that it scales from, for which transformers takes max_position_embeddings."""
+
+
+@pytest.mark.parametrize("scaling", [None, YARN], ids=["plain", "yarn"])
+def test_a_last_stage_of_longer_sequences_is_exported_as_what_the_model_can_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, scaling: dict[str, Any] | None
+) -> None:
+    run = tiny_run(
+        tmp_path,
+        "pretrain.batch_tokens=1024",
+        "pretrain.stages.all.tokens=1024",
+        "pretrain.stages.long={tokens: 1024, mixture: {inhouse: 1}, seq_len: 512}",
+        "export.prompts=[]",
+    )
+    path = tmp_path / "base" / "config.json"
+    if scaling is not None:
+        path.write_text(json.dumps({**json.loads(path.read_text()), "rope_parameters": scaling}))
+    assert estimate(run, None, Rates())["problems"] == []
+    for stage in (build_corpus, extend_tokenizer, pack_tokens, train, export_model):
+        stage(run)
+    # Nobody complains of the length; and the gate let it pass, so the rotation is that of training all the same.
+    assert [record for record in caplog.records if record.levelname != "INFO"] == []
+    model = AutoModelForCausalLM.from_pretrained(model_dir(run) / "hf")
+    assert model.config.max_position_embeddings == 512
+    assert model.config.rope_parameters.get("original_max_position_embeddings") == (256 if scaling else None)
+
+
+@pytest.mark.parametrize(("seq_len", "positions"), [(255, 256), (256, 256), (257, 257)])
+def test_a_model_can_read_what_its_base_could_and_what_it_was_trained_on(seq_len: int, positions: int) -> None:
+    assert rope.positions({"max_position_embeddings": 256}, seq_len) == {"max_position_embeddings": positions}
+    assert rope.positions({}, seq_len) == {}
+
+
 def test_the_tokenizer_is_the_one_training_used(exported: Run) -> None:
     folder = model_dir(exported) / "hf"
     assert (folder / "tokenizer.json").read_bytes() == (
@@ -165,6 +202,11 @@ def _tamper_config(folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps(config))
 
 
+def _tamper_length(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "max_position_embeddings": 128}))
+
+
 def _tamper_tokenizer(folder: Path) -> None:
     definition = json.loads((folder / "tokenizer.json").read_text())
     definition["model"]["merges"].pop()
@@ -182,6 +224,7 @@ def _drop_tensor(folder: Path) -> None:
     [
         pytest.param(_tamper_weights, "logits differ by", id="one tensor one per cent larger"),
         pytest.param(_tamper_config, "rope: ", id="another RoPE base"),
+        pytest.param(_tamper_length, "config max_position_embeddings: 256 became 128", id="another length"),
         pytest.param(_tamper_tokenizer, "has other ids after reload", id="a merge is missing"),
         pytest.param(
             _drop_tensor, "transformers reports missing keys: model.layers.1.mlp.up_proj.weight", id="a tensor"
