@@ -22,6 +22,8 @@ _LIBRARIES = (
     "torch",
     "deepspeed",
     "megatron-core",
+    "flash-attn",
+    "transformer-engine",
 )
 
 

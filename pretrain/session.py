@@ -5,13 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from transformers import PretrainedConfig
+
 from configs.artifact import Artifact
+from configs.journal import note
 from configs.progress import Progress
+from configs.schema.pretrain import AttentionKernel, Pretrain
 from configs.schema.run import Run
 from pretrain import ranks
+from pretrain.attention.choose import Choice, choose
+from pretrain.attention.need import Need
 from pretrain.checkpoint.saver import Saver
 from pretrain.document_format import DocumentFormat
-from pretrain.engines import hf_model
+from pretrain.engines import hf_model, process_group
 from pretrain.engines.base import EngineSpec
 from pretrain.evaluate import HeldOut, load_held_out, refuse_unmeasured_budgets
 from pretrain.flops import ModelFlops
@@ -44,6 +50,8 @@ class Session:
     metrics: Metrics | None
     """On rank 0 only."""
     progress: Progress
+    attention: AttentionKernel
+    """The kernel, the same on every rank."""
     speedometer: Speedometer
     guard: Guard
     stop: StopRequests
@@ -62,10 +70,10 @@ class Session:
         saver: Saver,
         stop: StopRequests,
     ) -> Session:
-        """Read what the run needs beside its job: held-out text. Collective.
+        """Read what the run needs beside its job: held-out text; and choose the kernel of attention. Collective.
 
         Raises:
-            UserError: if there is no such text to check a budget by.
+            UserError: if there is no such text to check a budget by, or the kernel that is asked for cannot be used.
         """
         plan = train_plan(run)
         tokenizer = plan.upstream["tokenizer"]
@@ -74,6 +82,9 @@ class Session:
         form = DocumentFormat.from_folder(tokenizer / "hf", run.pretrain.end_of_document)
         held_out = load_held_out(run, corpus, form)
         refuse_unmeasured_budgets(run, held_out)
+        attention = _attention(run.pretrain, config)
+        if metrics is not None:
+            note(plan.dir, "attention", kernel=attention.kernel, passed_over=dict(attention.passed_over))
         return cls(
             run=run,
             root=plan.dir,
@@ -84,6 +95,7 @@ class Session:
             held_out=held_out,
             metrics=metrics,
             progress=progress,
+            attention=attention.kernel,
             speedometer=Speedometer(
                 run.pretrain.log, ModelFlops.of(config, start.parameters), run.pretrain.parallel.pipeline
             ),
@@ -106,6 +118,15 @@ class Session:
             parallel=settings.parallel,
             precision=settings.precision,
             recompute=settings.recompute,
+            attention=self.attention,
             rope_base=stage.rope_base,
             seq_len=max(settings.seq_len, stage.batching.seq_len),  # held-out text is measured in the former
         )
+
+
+def _attention(settings: Pretrain, config: PretrainedConfig) -> Choice:
+    parallel, device = settings.parallel, process_group.device()
+    need = Need.of(
+        config, hf_model.DTYPES[settings.precision], device, tensor=parallel.tensor, context=parallel.context
+    )
+    return choose(settings.attention, need)

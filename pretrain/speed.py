@@ -94,11 +94,12 @@ class Speed:
             "train/rank_spread": self.spread,
         }
 
-    def to_json(self, step: int, hosts: Sequence[str]) -> dict[str, Any]:
+    def to_json(self, step: int, hosts: Sequence[str], attention: str) -> dict[str, Any]:
         """The line after optimizer step `step`.
 
         Args:
             hosts: by rank.
+            attention: the kernel that it runs on.
         """
         measured = {name.removeprefix("train/"): value for name, value in self.scalars().items()}
         return {
@@ -108,6 +109,7 @@ class Speed:
             "steps": self.steps,
             "tokens": self.tokens,
             "slowest": {"rank": self.slowest, "host": hosts[self.slowest]},
+            "attention": attention,
             **measured,
         }
 

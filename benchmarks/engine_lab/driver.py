@@ -61,6 +61,7 @@ class Case:
                 precision=case.get("precision", "fp32"),
                 recompute=case.get("recompute", "none"),
                 rope_base=case.get("rope_base"),
+                attention=case.get("attention", "sdpa"),
             ),
         )
 

@@ -13,6 +13,7 @@ from configs.schema.section import Section, operational, rule
 
 EngineName = Literal["single", "deepspeed", "megatron"]
 Trained = Literal["all", "embeddings", "new_rows"]
+AttentionKernel = Literal["sdpa", "varlen", "flex", "flash_attn", "transformer_engine"]
 
 
 class Stage(Section):
@@ -235,6 +236,9 @@ class Pretrain(Section):
     engine: EngineName = operational("single")
     """single: plain torch; deepspeed: ZeRO; megatron: tensor, pipeline and context parallelism."""
     parallel: Parallel = operational(Parallel())
+    attention: AttentionKernel | Literal["auto"] = operational("auto")
+    """The kernel of attention; a named one that is not installed, or fails its proof at the start, ends the run there.
+    auto: on a GPU the first that proves itself of transformer_engine, flash_attn, varlen, flex, sdpa; on a CPU sdpa."""
     recompute: Literal["none", "layers"] = operational("none")
     """layers: activations within a layer are computed again in the backward pass instead of kept."""
     checkpoint: Checkpoint = Checkpoint()
@@ -267,6 +271,11 @@ class Pretrain(Section):
     def last_rope_base(self) -> float | None:
         """Base of the rotary embedding when training ends; none if no stage changes the model's."""
         return next((stage.rope_base for stage in reversed(self.stages.values()) if stage.rope_base), None)
+
+    @property
+    def last_seq_len(self) -> int:
+        """Tokens of a packed sequence when training ends."""
+        return self.seq_len_in(list(self.stages.values())[-1])
 
     @field_validator("precision", mode="before")
     @classmethod

@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 
 import torch
 
-from configs.schema.pretrain import Optim, Parallel, Trained
+from configs.schema.pretrain import AttentionKernel, Optim, Parallel, Trained
 from pretrain.checkpoint.boxes import Box
 from pretrain.engines.next_tokens import Choice, NextTokens
 from pretrain.micro_batch import MicroBatch
@@ -45,6 +45,8 @@ class EngineSpec:
     """What matrices multiply in; fp32 weights, moments and sums in either."""
     recompute: Literal["none", "layers"] = "none"
     """Whether activations within a layer are computed again in the backward pass."""
+    attention: AttentionKernel = "sdpa"
+    """The kernel of attention, which has proved itself."""
     rope_base: float | None = None
     """Base of the rotary embedding in this stage; none keeps the model's."""
     seq_len: int | None = None

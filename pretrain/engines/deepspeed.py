@@ -47,7 +47,8 @@ class DeepSpeedEngine:
             else contextlib.nullcontext()
         )
         with sharded_from_birth:
-            model = hf_model.empty_model(config, hf_model.DTYPES[spec.precision])
+            dtype = hf_model.DTYPES[spec.precision]
+            model = hf_model.empty_model(config, dtype, kernel=spec.attention, device=device)
         hf_model.exact_rotation(model)
         if spec.recompute == "layers":
             hf_model.recompute_layers(model)

@@ -5,6 +5,7 @@ Shapes: T positions of a micro-batch, H hidden, V vocabulary rows.
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,10 @@ from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, Pre
 
 from configs.atomic_file import read_json
 from configs.errors import UserError
-from pretrain import attention
+from configs.schema.pretrain import AttentionKernel
+from pretrain.attention.documents import Documents
+from pretrain.attention.interface import register
+from pretrain.attention.need import Need
 from pretrain.checkpoint.boxes import Box
 from pretrain.engines.base import EngineSpec, StateReader
 from pretrain.engines.loss_head import Losses, LossHead
@@ -26,6 +30,7 @@ from pretrain.models.family import SUPPORTED, family, supported
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 """What a model computes in, by the run file's word for it."""
+CPU = torch.device("cpu")
 
 
 def read_config(
@@ -69,17 +74,27 @@ def config_of(spec: EngineSpec) -> PretrainedConfig:
     return read_config(spec.hf_dir, spec.vocab_rows, rope_base=spec.rope_base, seq_len=spec.seq_len)
 
 
-def empty_model(config: PretrainedConfig, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
+def empty_model(
+    config: PretrainedConfig,
+    dtype: torch.dtype = torch.float32,
+    *,
+    kernel: AttentionKernel = "sdpa",
+    device: torch.device = CPU,
+) -> PreTrainedModel:
     """The model with packed attention and weights that are not yet anything.
 
     Args:
         dtype: of the parameters; buffers, as the rotary embedding's frequencies, are float32 in any case.
+        kernel: of attention.
+        device: that the model is going to run on.
     """
     from transformers.initialization import no_init_weights
 
     with no_init_weights():
         model: PreTrainedModel = AutoModelForCausalLM.from_config(
-            config, attn_implementation=attention.register(), dtype=dtype
+            copy.deepcopy(config),  # transformers writes the attention's name into it
+            attn_implementation=register(kernel, Need.of(config, dtype, device)),
+            dtype=dtype,
         )
     model.config.use_cache = False
     model.tie_weights()
@@ -130,7 +145,7 @@ class PackedLoss(nn.Module):
             input_ids=tokens_T[None],
             position_ids=positions_T[None],
             use_cache=False,
-            document_bounds=document_bounds,
+            documents=Documents.of(document_bounds),
         ).last_hidden_state[0]
         # Padding and document ends predict nothing and need no logits.
         hidden_NH = hidden_TH.index_select(0, labelled_N)

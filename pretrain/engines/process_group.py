@@ -55,6 +55,11 @@ def start() -> torch.device:
     return device
 
 
+def device() -> torch.device:
+    """What this process computes on, once it has joined the others."""
+    return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
+
+
 def stop() -> None:
     """Leave the other processes; at the end of the program."""
     if dist.is_initialized():

@@ -26,7 +26,9 @@ class SingleEngine:
     def __init__(self, spec: EngineSpec) -> None:
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._forward = Stopwatch(self._device)
-        model = hf_model.empty_model(hf_model.config_of(spec), hf_model.DTYPES[spec.precision])
+        model = hf_model.empty_model(
+            hf_model.config_of(spec), hf_model.DTYPES[spec.precision], kernel=spec.attention, device=self._device
+        )
         if spec.recompute == "layers":
             hf_model.recompute_layers(model)
         self._module = hf_model.PackedLoss(model, spec.optim.z_loss).to(self._device)

@@ -13,9 +13,12 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # torch's own customary name
 from transformers import PretrainedConfig, PreTrainedModel
 
-from pretrain import attention
+from pretrain.attention.documents import Documents
+from pretrain.attention.interface import register
+from pretrain.attention.need import Need
 from pretrain.checkpoint.boxes import Box
 from pretrain.checkpoint.hf_reader import HfFolderReader
+from pretrain.engines import hf_model
 from pretrain.engines.base import StateReader
 from pretrain.export_gate.layer_by_layer import causal_mask, logits
 from pretrain.export_gate.result import Logits
@@ -36,10 +39,10 @@ def of_trained(
     """Logits of weights that are not in a folder, with the attention that training used."""
     return logits(
         config,
-        attention.register(),
+        register("sdpa", Need.of(config, torch.float32, hf_model.CPU)),
         lambda name: weights.read(name, Box.whole(shapes[name]), "master"),
         [document.ids for document in documents],
-        lambda length: {"document_bounds": [0, length]},
+        lambda length: {"documents": Documents.of([0, length])},
     )
 
 

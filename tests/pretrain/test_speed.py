@@ -65,7 +65,7 @@ def test_lines_and_curves_have_the_same_figures_and_no_utilisation_where_no_peak
     known = Speed.of(windows(1.0), steps=1, tokens=6, utilisation=0.25)
     assert set(known.scalars()) - set(unknown.scalars()) == {"train/utilisation"}
     for speed in (unknown, known):
-        line = speed.to_json(7, ["node1"])
+        line = speed.to_json(7, ["node1"], "sdpa")
         assert {f"train/{name}": line[name] for name in line if f"train/{name}" in speed.scalars()} == speed.scalars()
     assert line["slowest"] == {"rank": 0, "host": "node1"}
     assert (line["step"], line["tokens_per_s"]) == (7, 3.0)

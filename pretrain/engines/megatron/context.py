@@ -5,34 +5,19 @@ attention a late chunk has as much more to look at as an early one has less, so 
 do, whatever the length of the documents. Packing knows nothing of it. Keys and values are gathered in every layer.
 
 Shapes: T positions of a micro-batch, L = T/C of them on this rank, h query and g key/value heads of this tensor
-rank, K numbers per head, Q positions of a slice.
+rank, K numbers per head.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 import torch.distributed as dist
-import torch.nn.functional as F  # noqa: N812  # torch's own customary name
 
+from pretrain.attention.documents import Documents, slices
 from pretrain.micro_batch import NO_LABEL, MicroBatch
-
-
-@dataclass(frozen=True)
-class Slice:
-    """Positions of one document that follow each other on this rank."""
-
-    first: int
-    """Where it begins among this rank's positions."""
-    length: int
-    begin: int
-    """Where what it looks at begins in the whole row: the begin of its document."""
-    end: int
-    """Where it ends in the whole row; its last position looks at all of [begin, end)."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +26,8 @@ class Share:
 
     batch: MicroBatch
     """The positions alone; a document is what is left of one here."""
-    slices: tuple[Slice, ...] | None
-    """None if this rank has the whole row."""
+    documents: Documents
+    """What they look at, in the whole row."""
 
 
 def padded(batch: MicroBatch, multiple: int) -> MicroBatch:
@@ -71,16 +56,11 @@ def chunks(positions: int, rank: int, ranks: int) -> tuple[tuple[int, int], tupl
 
 def share(batch: MicroBatch, rank: int, ranks: int) -> Share:
     """What a rank of the context group has of a micro-batch."""
+    bounds = batch.cu_seqlens.tolist()
     if ranks == 1:
-        return Share(batch, None)
+        return Share(batch, Documents.of(bounds))
     held = chunks(len(batch.tokens_T), rank, ranks)
-    slices: list[Slice] = []
-    for chunk_begin, chunk_end in held:
-        for begin, end in itertools.pairwise(batch.cu_seqlens.tolist()):
-            first, last = max(begin, chunk_begin), min(end, chunk_end)
-            if first < last:
-                here = slices[-1].first + slices[-1].length if slices else 0
-                slices.append(Slice(here, last - first, begin, last))
+    here = slices(bounds, held)
 
     def cut(values_T: torch.Tensor) -> torch.Tensor:
         return torch.cat([values_T[begin:end] for begin, end in held])
@@ -91,66 +71,17 @@ def share(batch: MicroBatch, rank: int, ranks: int) -> Share:
         labels_T=cut(batch.labels_T),
         positions_T=cut(batch.positions_T),
         source_T=cut(batch.source_T),
-        cu_seqlens=torch.tensor([0, *(one.first + one.length for one in slices)], dtype=torch.int32),
+        cu_seqlens=torch.tensor([0, *(one.first + one.length for one in here)], dtype=torch.int32),
     )
-    return Share(local, tuple(slices))
+    return Share(local, Documents(here, keys=len(batch.tokens_T)))
 
 
-def attention(
-    query_LhK: torch.Tensor,
-    key_LgK: torch.Tensor,
-    value_LgK: torch.Tensor,
-    slices: Sequence[Slice],
-    group: Any,
-    scale: float | None,
-) -> torch.Tensor:
-    """Attend within documents, from this rank's positions to those of all ranks of the context group.
-
-    Returns:
-        Shape (h, L, K).
-    """
+def gathered(key_LgK: torch.Tensor, value_LgK: torch.Tensor, group: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """Keys and values of all ranks of the context group, each of shape (T, g, K)."""
     heads = key_LgK.shape[1]
     both_TnK: torch.Tensor = _Gather.apply(torch.cat([key_LgK, value_LgK], dim=1), group)  # type: ignore[no-untyped-call]
-    key_gTK, value_gTK = both_TnK.transpose(0, 1).split([heads, heads])
-    return sliced_attention(query_LhK.transpose(0, 1), key_gTK, value_gTK, slices, scale)
-
-
-def sliced_attention(
-    query_hLK: torch.Tensor,
-    key_gTK: torch.Tensor,
-    value_gTK: torch.Tensor,
-    slices: Sequence[Slice],
-    scale: float | None = None,
-) -> torch.Tensor:
-    """Causal attention of slices of documents.
-
-    Each slice is its own kernel call over no more than its own document's keys, so no number of another document can
-    reach it, not even through a mask.
-
-    Returns:
-        Shape (h, L, K), dtype of the query.
-    """
-    repeats = query_hLK.shape[0] // key_gTK.shape[0]
-    key_hTK, value_hTK = (keys.repeat_interleave(repeats, dim=0) for keys in (key_gTK, value_gTK))
-    pieces = []
-    for one in slices:
-        query_hQK = query_hLK[:, one.first : one.first + one.length]
-        seen = slice(one.begin, one.end)
-        pieces.append(_causal(query_hQK, key_hTK[:, seen], value_hTK[:, seen], scale))
-    return torch.cat(pieces, dim=1)
-
-
-def _causal(
-    query_hQK: torch.Tensor, key_hTK: torch.Tensor, value_hTK: torch.Tensor, scale: float | None
-) -> torch.Tensor:
-    """Attention in which the last query sees all keys, the one before all but one, and so on."""
-    queries, keys = query_hQK.shape[1], key_hTK.shape[1]
-    mask = None
-    if queries < keys:
-        mask = torch.ones(queries, keys, dtype=torch.bool, device=query_hQK.device).tril(keys - queries)
-    return F.scaled_dot_product_attention(
-        query_hQK[None], key_hTK[None], value_hTK[None], attn_mask=mask, is_causal=mask is None, scale=scale
-    )[0]
+    key_TgK, value_TgK = both_TnK.split([heads, heads], dim=1)
+    return key_TgK, value_TgK
 
 
 class _Gather(torch.autograd.Function):

@@ -8,7 +8,7 @@ a GPU, the scope is empty.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -33,8 +33,13 @@ def _current_device() -> torch.device:
     return _CPU
 
 
-def _nothing(*_: Any, **__: Any) -> None:
-    return None
+def _nothing() -> Callable[..., None]:
+    """A new function that does nothing: torch's compiler wants one for each name."""
+
+    def nothing(*_: Any, **__: Any) -> None:
+        return None
+
+    return nothing
 
 
 def _get_random_state(*_: Any, **__: Any) -> torch.Tensor:
@@ -47,9 +52,9 @@ def _set_random_state(state: torch.Tensor, *_: Any, **__: Any) -> None:
 
 _ANSWERS: dict[tuple[str, str], Any] = {
     ("torch.cuda", "current_device"): _current_device,
-    ("torch.cuda", "synchronize"): _nothing,
-    ("torch.cuda", "current_stream"): _nothing,
-    ("torch.cuda", "manual_seed"): _nothing,
+    ("torch.cuda", "synchronize"): _nothing(),
+    ("torch.cuda", "current_stream"): _nothing(),
+    ("torch.cuda", "manual_seed"): _nothing(),
     ("torch.cuda", "get_rng_state"): _get_random_state,
     # Layers that are computed again begin with the random state they began with at first.
     ("megatron.core.tensor_parallel.random", "_get_cuda_rng_state"): _get_random_state,

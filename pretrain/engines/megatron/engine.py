@@ -20,16 +20,19 @@ from megatron.core.distributed import finalize_model_grads
 from megatron.core.pipeline_parallel import get_forward_backward_func
 from transformers import PretrainedConfig
 
+from pretrain.attention.kernels import loaded
+from pretrain.attention.need import Need
 from pretrain.engines import adamw, hf_model, process_group, shards
 from pretrain.engines.base import EngineSpec, Group, Limits, StatePart, StateReader, StepSums
 from pretrain.engines.gradients import clip
+from pretrain.engines.hf_model import DTYPES
 from pretrain.engines.inner_step import InnerStep
 from pretrain.engines.megatron import context, versions
 from pretrain.engines.megatron import model as core
 from pretrain.engines.megatron import optimizer as distributed
 from pretrain.engines.megatron.cpu_shim import device_scope
 from pretrain.engines.megatron.layout import Layout, plan
-from pretrain.engines.megatron.packed_attention import documents
+from pretrain.engines.megatron.packed_attention import here
 from pretrain.engines.megatron.places import CorePlaces
 from pretrain.engines.megatron.vocab_loss import token_losses
 from pretrain.engines.megatron.vocab_next import next_tokens
@@ -67,6 +70,8 @@ class MegatronEngine:
         self._config = model.config
         self._config.finalize_model_grads_func = _reduce_gradients
         self._rotary = family(config.model_type).rotary(config).to(device)
+        need = Need.of(config, DTYPES[spec.precision], device, tensor=layout.tensor, context=layout.context)
+        self._attend = loaded(spec.attention, need)
         self._shards = list(distributed.shards(self._optimizer, parameters, layout, self._places.copies()))
         new_rows = [
             shard.rows(shard.of(shard.holder), self._first_new_row(shard), None)
@@ -148,7 +153,7 @@ class MegatronEngine:
                 input_ids=batch.tokens_T[None],
                 position_ids=batch.positions_T[None],
                 attention_mask=None,
-                packed_seq_params=core.packed(documents(share, self._rotary)),
+                packed_seq_params=core.packed(here(share, self._attend, self._rotary)),
             )
 
         def of_logits(logits_1TV: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, Any]:

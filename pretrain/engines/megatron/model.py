@@ -18,7 +18,7 @@ from pretrain.engines.base import EngineSpec
 from pretrain.engines.hf_model import DTYPES
 from pretrain.engines.megatron import versions
 from pretrain.engines.megatron.layout import Layout
-from pretrain.engines.megatron.packed_attention import Documents, PackedCoreAttention, RmsNorm
+from pretrain.engines.megatron.packed_attention import Here, PackedCoreAttention, RmsNorm
 from pretrain.models.family import family
 
 
@@ -130,8 +130,8 @@ def core_names(model: Any, layout: Layout) -> dict[str, torch.nn.Parameter]:
     return names
 
 
-def packed(here: Documents) -> Any:
-    """What carries documents through megatron-core's layers to our attention."""
+def packed(here: Here) -> Any:
+    """What carries documents and kernel through megatron-core's layers to our attention."""
     params = PackedSeqParams(qkv_format="thd")
-    params.documents = here
+    params.here = here
     return params

@@ -13,30 +13,31 @@ import torch
 from megatron.core import parallel_state
 from torch import nn
 
-from pretrain import attention
+from pretrain.attention.documents import Documents
+from pretrain.attention.need import Attend
 from pretrain.engines.megatron import context
 
 
 @dataclass(frozen=True)
-class Documents:
+class Here:
     """What attention needs to know of this rank's positions of a micro-batch."""
 
-    bounds: list[int]
-    slices: tuple[context.Slice, ...] | None
-    """None if all positions are on this rank."""
+    documents: Documents
+    attend: Attend
+    """The kernel."""
     cos_TK: torch.Tensor
     sin_TK: torch.Tensor
 
 
-def documents(share: context.Share, rotary: nn.Module) -> Documents:
-    """Document bounds and rotation of each position.
+def here(share: context.Share, attend: Attend, rotary: nn.Module) -> Here:
+    """Documents and rotation of each position.
 
     Args:
         rotary: gives (cos, sin) by position, as transformers' rotary modules do.
     """
     positions_T = share.batch.positions_T
     cos_1TK, sin_1TK = rotary(torch.empty(0, dtype=torch.float32, device=positions_T.device), positions_T[None])
-    return Documents(share.batch.cu_seqlens.tolist(), share.slices, cos_1TK[0], sin_1TK[0])
+    return Here(share.documents, attend, cos_1TK[0], sin_1TK[0])
 
 
 class PackedCoreAttention(nn.Module):
@@ -65,23 +66,16 @@ class PackedCoreAttention(nn.Module):
         Returns:
             Shape (T, h * K).
         """
-        here: Documents = packed_seq_params.documents
+        here: Here = packed_seq_params.here
         query_ThK, key_TgK = rotate(query_ThK, here), rotate(key_TgK, here)
-        if here.slices is None:
-            out_hTK = attention.packed_attention(
-                query_ThK.transpose(0, 1),
-                key_TgK.transpose(0, 1),
-                value_TgK.transpose(0, 1),
-                here.bounds,
-                self._scale,
-            )
-        else:
-            group = parallel_state.get_context_parallel_group()
-            out_hTK = context.attention(query_ThK, key_TgK, value_TgK, here.slices, group, self._scale)
+        if parallel_state.get_context_parallel_world_size() > 1:
+            key_TgK, value_TgK = context.gathered(key_TgK, value_TgK, parallel_state.get_context_parallel_group())
+        query_hTK, key_gTK, value_gTK = (one.transpose(0, 1) for one in (query_ThK, key_TgK, value_TgK))
+        out_hTK = here.attend(query_hTK, key_gTK, value_gTK, here.documents, self._scale)
         return out_hTK.transpose(0, 1).flatten(1)
 
 
-def rotate(heads_TnK: torch.Tensor, by: Documents) -> torch.Tensor:
+def rotate(heads_TnK: torch.Tensor, by: Here) -> torch.Tensor:
     """Rotate the halves of each head by the angles of its position, in float32.
 
     Source: `apply_rotary_pos_emb` of transformers' modeling_llama.

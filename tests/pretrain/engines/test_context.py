@@ -10,7 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pretrain.attention import packed_attention
+from pretrain.attention import sdpa
+from pretrain.attention.documents import Documents, Slice
 from pretrain.micro_batch import NO_LABEL, MicroBatch
 
 context = pytest.importorskip("pretrain.engines.megatron.context")
@@ -43,7 +44,7 @@ def attended(
     for rank in range(ranks):
         held = [slice(*chunk) for chunk in context.chunks(len(batch.tokens_T), rank, ranks)]
         here = torch.cat([query[:, chunk] for chunk in held], dim=1)
-        part = context.sliced_attention(here, key, value, context.share(batch, rank, ranks).slices)
+        part = sdpa.attend(here, key, value, context.share(batch, rank, ranks).documents)
         for chunk, piece in zip(held, part.chunk(2, dim=1), strict=True):
             out[:, chunk] = piece
     return out
@@ -56,7 +57,7 @@ def test_all_ranks_together_attend_as_one_would(lengths: list[int], ranks: int) 
     positions = len(batch.tokens_T)
     query = heads(QUERY_HEADS, positions, 0)
     key, value = heads(KEY_HEADS, positions, 1), heads(KEY_HEADS, positions, 2)
-    expected = packed_attention(query, key, value, batch.cu_seqlens.tolist())
+    expected = sdpa.attend(query, key, value, Documents.of(batch.cu_seqlens.tolist()))
     torch.testing.assert_close(attended(batch, ranks, query, key, value), expected, rtol=1e-5, atol=1e-6)
 
 
@@ -80,7 +81,8 @@ def test_every_position_is_on_one_rank_with_all_that_belongs_to_it(lengths: list
         held = torch.cat([torch.arange(*chunk) for chunk in context.chunks(len(batch.tokens_T), rank, ranks)])
         for name in ("tokens_T", "labels_T", "positions_T", "source_T"):
             assert torch.equal(getattr(share.batch, name), getattr(batch, name)[held])
-        for one, (begin, end) in zip(share.slices, itertools.pairwise(share.batch.cu_seqlens.tolist()), strict=True):
+        bounds = itertools.pairwise(share.batch.cu_seqlens.tolist())
+        for one, (begin, end) in zip(share.documents.slices, bounds, strict=True):
             assert (one.first, one.first + one.length) == (begin, end)
             assert one.begin in batch.cu_seqlens
             assert held[end - 1] == one.end - 1
@@ -91,14 +93,17 @@ def test_of_one_long_document_every_rank_has_equally_many_scores(ranks: int) -> 
     batch = micro_batch([48])
     scores = set()
     for rank in range(ranks):
-        slices = context.share(batch, rank, ranks).slices
+        slices = context.share(batch, rank, ranks).documents.slices
         scores.add(sum(one.length * (one.end - one.begin) - one.length * (one.length - 1) // 2 for one in slices))
     assert scores == {48 * 49 // 2 // ranks}
 
 
 def test_one_rank_alone_has_the_whole_row_as_it_is() -> None:
     batch = micro_batch([3, 5])
-    assert context.share(batch, 0, 1) == context.Share(batch, None)
+    share = context.share(batch, 0, 1)
+    assert share.batch is batch
+    assert share.documents.whole
+    assert share.documents.slices == (Slice(0, 3, 0, 3), Slice(3, 5, 3, 8))
 
 
 @pytest.mark.parametrize(("length", "padded"), [(16, 16), (17, 20), (15, 16)])

@@ -10,6 +10,7 @@ import torch
 from transformers import AutoConfig
 
 from configs.schema.pretrain import Parallel
+from pretrain.attention.documents import Documents
 from pretrain.engines import hf_model
 from pretrain.estimate.activations import kept_bytes, layer_bytes, logit_bytes
 from pretrain.estimate.held import held
@@ -52,7 +53,7 @@ def really_kept(model: Model, precision: str) -> int:
             input_ids=torch.arange(TOKENS)[None] % 64,
             position_ids=torch.arange(TOKENS)[None],
             use_cache=False,
-            document_bounds=[0, TOKENS],
+            documents=Documents.of([0, TOKENS]),
         )
     return sum(size for size, _ in kept.values())
 

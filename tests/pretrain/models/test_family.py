@@ -11,7 +11,9 @@ from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig
 
 import pretrain.models.families
 from configs.errors import UserError
-from pretrain import attention
+from pretrain.attention.documents import Documents
+from pretrain.attention.interface import register
+from pretrain.attention.need import Need
 from pretrain.checkpoint.boxes import Box
 from pretrain.models.family import SUPPORTED, family, supported
 from pretrain.models.rows import check_complete
@@ -77,13 +79,14 @@ def test_every_number_of_the_core_model_is_one_number_of_the_hf_model(model_type
 @every_family
 def test_its_attention_goes_through_the_interface_and_ends_with_the_document(model_type: str) -> None:
     torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_config(config(model_type), attn_implementation=attention.register()).eval()
+    need = Need.of(config(model_type), torch.float32, torch.device("cpu"))
+    model = AutoModelForCausalLM.from_config(config(model_type), attn_implementation=register("sdpa", need)).eval()
     tokens = torch.randint(0, 37, (1, 12))
     positions = torch.tensor([[*range(5), *range(7)]])
 
     def logits(tokens: torch.Tensor) -> torch.Tensor:
         out: torch.Tensor = model(
-            input_ids=tokens, position_ids=positions, use_cache=False, document_bounds=[0, 5, 12]
+            input_ids=tokens, position_ids=positions, use_cache=False, documents=Documents.of([0, 5, 12])
         ).logits
         return out
 

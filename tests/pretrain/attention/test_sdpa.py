@@ -3,9 +3,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pretrain.attention import packed_attention
+from pretrain.attention.documents import Documents
+from pretrain.attention.sdpa import attend
 
 BOUNDS = [0, 3, 4, 11, 16]
+DOCUMENTS = Documents.of(BOUNDS)
 
 
 def _reference(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, bounds: list[int]) -> torch.Tensor:
@@ -24,17 +26,17 @@ def test_each_document_attends_to_its_own_past(groups: int) -> None:
     generator = torch.Generator().manual_seed(0)
     query = torch.randn(4, 16, 8, generator=generator)
     key, value = (torch.randn(groups, 16, 8, generator=generator) for _ in range(2))
-    found = packed_attention(query, key, value, BOUNDS)
+    found = attend(query, key, value, DOCUMENTS)
     torch.testing.assert_close(found.double(), _reference(query, key, value, BOUNDS), atol=1e-6, rtol=1e-5)
 
 
 def test_another_document_changes_no_bit() -> None:
     generator = torch.Generator().manual_seed(0)
     query, key, value = (torch.randn(4, 16, 8, generator=generator) for _ in range(3))
-    before = packed_attention(query, key, value, BOUNDS)
+    before = attend(query, key, value, DOCUMENTS)
     for tensor in (query, key, value):
         tensor[:, 4:11] = float("nan")
-    after = packed_attention(query, key, value, BOUNDS)
+    after = attend(query, key, value, DOCUMENTS)
     kept = [0, 1, 2, 3, 11, 12, 13, 14, 15]
     assert torch.equal(before[:, kept], after[:, kept])
     assert after[:, 4:11].isnan().all()
@@ -42,15 +44,16 @@ def test_another_document_changes_no_bit() -> None:
 
 def test_no_gradient_crosses_a_document() -> None:
     query, key, value = (torch.randn(2, 16, 8, requires_grad=True) for _ in range(3))
-    packed_attention(query, key, value, BOUNDS)[:, 11:].sum().backward()
+    attend(query, key, value, DOCUMENTS)[:, 11:].sum().backward()
     for tensor in (query, key, value):
         assert tensor.grad is not None
         assert not tensor.grad[:, :11].any()
 
 
 def test_the_scale_is_the_one_that_is_given() -> None:
-    query, key, value = (torch.randn(2, 4, 8) for _ in range(3))
-    assert torch.allclose(
-        packed_attention(query * 3, key, value, [0, 4], scale=0.1),
-        packed_attention(query, key, value, [0, 4], scale=0.3),
+    generator = torch.Generator().manual_seed(0)
+    query, key, value = (torch.randn(2, 4, 8, generator=generator) for _ in range(3))
+    torch.testing.assert_close(
+        attend(query * 3, key, value, Documents.of([0, 4]), scale=0.1),
+        attend(query, key, value, Documents.of([0, 4]), scale=0.3),
     )
