@@ -12,7 +12,7 @@ from importlib import import_module
 
 from benchmarks.figures import failed
 
-NAMES = ("checkpoint", "corpus", "engines", "kernels", "order", "plan", "pretrain", "quickstart", "tokenise")
+NAMES = ("checkpoint", "convert", "corpus", "engines", "kernels", "order", "plan", "pretrain", "quickstart", "tokenise")
 
 
 def main() -> int:
@@ -20,8 +20,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("name", choices=NAMES)
     parser.add_argument("--json", action="store_true", help="print for machines")
+    parser.add_argument("--gigabytes", type=float, metavar="N", help="size of what `convert` converts")
     arguments = parser.parse_args()
-    figures = import_module(f"benchmarks.{arguments.name}").measure()
+    if arguments.gigabytes is not None and arguments.name != "convert":
+        parser.error(f"{arguments.name} has one size")
+    settings = {} if arguments.gigabytes is None else {"gigabytes": arguments.gigabytes}
+    figures = import_module(f"benchmarks.{arguments.name}").measure(**settings)
     if arguments.json:
         sys.stdout.write(json.dumps(figures, indent=1) + "\n")
     else:

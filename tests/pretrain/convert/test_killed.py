@@ -1,0 +1,68 @@
+"""A conversion that is killed goes on with the same command."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from configs.errors import UserError
+from configs.lock import exclusive
+from pretrain.convert.convert import convert
+from pretrain.convert.target import Options
+from tests.pretrain.convert.test_convert import files, write_folder
+from tests.pretrain.models.test_family import config
+
+REPOSITORY = Path(__file__).parents[3]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("to", ["hf", "checkpoint"])
+def test_killed_and_begun_again_it_keeps_whole_files_and_gives_the_same_bytes(tmp_path: Path, to: str) -> None:
+    folder = write_folder(tmp_path / "in", config("llama", vocab_size=40_000, hidden_size=24, num_hidden_layers=8))
+    command = [sys.executable, "-m", "pretrain", "convert", str(folder), "--to", to, "--out", str(tmp_path / "out")]
+    command += ["--max-shard-size", "100KB"] if to == "hf" else []
+    options = Options(max_shard_size="100KB") if to == "hf" else Options()
+    with subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None and not list(tmp_path.glob("out.partial-*/*.safetensors")):
+            time.sleep(0.0005)
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    assert not (tmp_path / "out").exists()
+    [partial] = tmp_path.glob("out.partial-*")
+    (partial / ".torn.partial").write_bytes(b"of an attempt that was killed")
+    kept = {path.name: path.stat().st_mtime_ns for path in partial.glob("*.safetensors")}
+    assert kept
+    convert(folder, to, tmp_path / "out", options)  # type: ignore[arg-type]  # a Format
+    assert {name: (tmp_path / "out" / name).stat().st_mtime_ns for name in kept} == kept
+    convert(folder, to, tmp_path / "undisturbed", options)  # type: ignore[arg-type]
+    assert files(tmp_path / "out") == files(tmp_path / "undisturbed")
+    assert (tmp_path / "out" / "manifest.json").read_bytes() == (tmp_path / "undisturbed/manifest.json").read_bytes()
+    assert not list(tmp_path.glob("out.*"))
+
+
+def test_what_another_input_or_other_options_left_is_not_gone_on_with(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "in", config("llama"))
+    left = tmp_path / "out.partial-00000000"
+    left.mkdir()
+    (left / "model.safetensors").write_bytes(b"of another input")
+    with exclusive(left), pytest.raises(UserError, match=r"process \d+ works here; wait for it, or name another --out"):
+        convert(folder, "hf", tmp_path / "out", Options())
+    convert(folder, "hf", tmp_path / "out", Options())
+    assert files(tmp_path / "out") == files(folder)
+    assert not left.exists()
+
+
+def test_a_file_of_the_result_that_was_removed_is_missed_when_the_same_command_is_given(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "in", config("llama"))
+    convert(folder, "hf", tmp_path / "out", Options())
+    (tmp_path / "out" / "tokenizer.json").unlink()
+    with pytest.raises(UserError, match=r"tokenizer\.json: missing, though the manifest names it"):
+        convert(folder, "hf", tmp_path / "out", Options())
+    shutil.rmtree(tmp_path / "out")
+    assert not convert(folder, "hf", tmp_path / "out", Options()).complete_before

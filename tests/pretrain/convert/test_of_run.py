@@ -1,0 +1,62 @@
+"""Checkpoints that training wrote: the run beside them says which model they are of."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from configs.artifact import Artifact
+from configs.load import read_placed
+from configs.resolved import write_resolved
+from configs.schema.run import Run
+from pretrain.checkpoint.boxes import Box
+from pretrain.checkpoint.reader import CheckpointReader
+from pretrain.convert.convert import convert
+from pretrain.convert.target import Options
+from pretrain.stage import checkpoints_dir
+from tokenizer.stage import tokenizer_dir
+
+
+@pytest.fixture
+def run(trained: Run, packed_root: Path) -> Run:
+    """A trained run with its resolved run file, which the command line leaves there."""
+    overrides = [f"run.dir={trained.run.dir}"]
+    write_resolved(trained, read_placed(packed_root / "run.yaml", overrides), trained.run.dir)
+    return trained
+
+
+def test_weights_and_moments_come_through_a_conversion_bit_for_bit(run: Run, tmp_path: Path) -> None:
+    convert(checkpoints_dir(run), "checkpoint", tmp_path / "again", Options())
+    newest = Artifact.open(checkpoints_dir(run)).counts["checkpoint"]
+    before, after = (
+        CheckpointReader(Artifact.open(path)) for path in (checkpoints_dir(run) / newest, tmp_path / "again")
+    )
+    assert before.has_moments
+    assert after.has_moments
+    assert before.shapes == after.shapes
+    for name, shape in before.shapes.items():
+        for kind in ("master", "exp_avg", "exp_avg_sq"):
+            box = Box.whole(shape)
+            assert torch.equal(before.read(name, box, kind), after.read(name, box, kind)), (name, kind)  # type: ignore[arg-type]
+    state = [Artifact.open(path).manifest for path in (checkpoints_dir(run) / newest, tmp_path / "again")]
+    assert state[0]["counts"]["step"] == state[1]["counts"]["step"] > 0
+    assert state[0]["config"]["adam_steps"] == state[1]["config"]["adam_steps"] > 0
+
+
+def test_the_folder_has_the_runs_vocabulary_and_tokenizer(run: Run, tmp_path: Path) -> None:
+    report = convert(run.run.dir, "hf", tmp_path / "hf", Options(dtype="bfloat16"))
+    assert report.source == "checkpoint"
+    settings = json.loads((tmp_path / "hf" / "config.json").read_text())
+    weights = load_file(tmp_path / "hf" / "model.safetensors")
+    base = json.loads((Path(run.pretrain.base) / "config.json").read_text())
+    assert settings["vocab_size"] == weights["model.embed_tokens.weight"].shape[0] > base["vocab_size"]
+    assert {key: value for key, value in settings.items() if key not in ("vocab_size", "dtype")} == {
+        key: value for key, value in base.items() if key not in ("vocab_size", "dtype")
+    }
+    for path in (tokenizer_dir(run) / "hf").iterdir():
+        assert (tmp_path / "hf" / path.name).read_bytes() == path.read_bytes()
+    assert (tmp_path / "hf" / "generation_config.json").exists()
