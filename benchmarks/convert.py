@@ -72,9 +72,9 @@ def _rounds(root: Path, source: str, to: str, rounds: int) -> Iterator[dict[str,
     for number in range(rounds):
         shutil.rmtree(root / to, ignore_errors=True)
         format_ = "hf" if to == "back" else to
-        command = [sys.executable, "-m", "pretrain", "convert", root / source, "--to", format_, "--out", root / to]
+        command = [sys.executable, "-m", "pretrain", "convert", "--to", format_, "--out", str(root / to), "--json"]
         _rest()
-        done = subprocess.run([*command, "--json"], capture_output=True, text=True, check=True)
+        done = subprocess.run([*command, str(root / source)], capture_output=True, text=True, check=True)
         report: dict[str, Any] = json.loads(done.stdout)
         for key in ("cp", "cp_and_sync"):
             _rest()

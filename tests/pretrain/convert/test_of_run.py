@@ -41,7 +41,7 @@ def test_weights_and_moments_come_through_a_conversion_bit_for_bit(run: Run, tmp
     for name, shape in before.shapes.items():
         for kind in ("master", "exp_avg", "exp_avg_sq"):
             box = Box.whole(shape)
-            assert torch.equal(before.read(name, box, kind), after.read(name, box, kind)), (name, kind)  # type: ignore[arg-type]
+            assert torch.equal(before.read(name, box, kind), after.read(name, box, kind)), (name, kind)
     state = [Artifact.open(path).manifest for path in (checkpoints_dir(run) / newest, tmp_path / "again")]
     assert state[0]["counts"]["step"] == state[1]["counts"]["step"] > 0
     assert state[0]["config"]["adam_steps"] == state[1]["config"]["adam_steps"] > 0
