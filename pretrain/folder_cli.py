@@ -1,4 +1,4 @@
-"""`tsugiki pretrain sft-check`: verbs of a model folder, which need no run file."""
+"""`tsugiki pretrain sft-check|chat-vector`: verbs of a model folder, which need no run file."""
 
 from __future__ import annotations
 
@@ -20,6 +20,20 @@ def add_folder_verbs(commands: Any) -> None:
     check.add_argument("--lora-only", action="store_true", help="for a model whose full fine-tuning does not fit")
     check.add_argument("--json", action="store_true", help="print for machines")
     check.set_defaults(do=_sft_check)
+    vector = commands.add_parser("chat-vector", help="add what instruction tuning changed in the base: a chat model")
+    vector.add_argument("folder", type=Path, metavar="TRAINED", help="Hugging Face folder of the trained model")
+    vector.add_argument("--instruct", required=True, type=Path, metavar="DIR", help="the base after its tuning")
+    vector.add_argument("--base", required=True, type=Path, metavar="DIR", help="what training and tuning began from")
+    vector.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder to write, not there yet")
+    vector.add_argument("--ratio", type=float, default=1.0, metavar="N", help="how much of it (default: 1)")
+    vector.add_argument(
+        "--new-rows",
+        choices=("none", "mean"),
+        default="none",
+        help="what the embeddings of new tokens get: nothing, or the mean of what the old get (default: none)",
+    )
+    vector.add_argument("--json", action="store_true", help="print for machines")
+    vector.set_defaults(do=_chat_vector)
 
 
 def _steps(text: str) -> int:
@@ -48,3 +62,22 @@ def _sft_check(arguments: argparse.Namespace) -> None:
     failed = [one.name for one in found if not one.passed]
     if failed:
         raise UserError(f"{arguments.folder}: not ready for fine-tuning: {', '.join(failed)}")
+
+
+def _chat_vector(arguments: argparse.Namespace) -> None:
+    import json
+
+    from configs import log
+
+    log.set_up()
+    from pretrain.chat_vector.add import add_chat_vector
+
+    report = add_chat_vector(
+        arguments.folder,
+        instruct=arguments.instruct,
+        base=arguments.base,
+        out=arguments.out,
+        ratio=arguments.ratio,
+        new_rows=arguments.new_rows,
+    )
+    say(json.dumps(report.to_json(), ensure_ascii=False, indent=1) if arguments.json else report.line())

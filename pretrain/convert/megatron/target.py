@@ -63,8 +63,10 @@ def refuse_layout(config: PretrainedConfig, tp: int, pp: int) -> None:
     """See that Megatron could train the model in this layout.
 
     Raises:
-        UserError: names every dimension that cannot be shared evenly.
+        UserError: names every dimension that cannot be shared evenly, or if there are no ranks.
     """
+    if tp < 1 or pp < 1:
+        raise UserError(f"--tp {tp} and --pp {pp}: a layout has at least one rank of each")
     dimensions = (
         ("attention heads", config.num_attention_heads, "--tp", tp),
         ("key/value heads", config.num_key_value_heads, "--tp", tp),

@@ -98,6 +98,12 @@ def test_a_layout_that_megatron_could_not_train_in_is_refused(llama: Made, tmp_p
     assert list((tmp_path / "out").iterdir()) == []
 
 
+@pytest.mark.parametrize("layout", [{"tp": 0}, {"pp": 0}, {"tp": -1}])
+def test_a_layout_without_ranks_is_refused(llama: Made, layout: dict[str, int], tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="at least one rank"):
+        llama.write(tmp_path / "out", **layout)
+
+
 def test_files_that_are_there_are_kept_and_the_rest_is_the_same(llama: Made, tmp_path: Path) -> None:
     whole = llama.write(tmp_path / "whole", tp=2, pp=2, moments=True, step=1)
     llama.write(tmp_path / "again", tp=2, pp=2, moments=True, step=1)
