@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from configs.errors import UserError
 from pretrain.chat_vector.add import Report, add_chat_vector
+from pretrain.cli import verbs
 from tests.tiny import write_base
 
 NEW = ("定量", "ポンプ", "弁")
@@ -196,3 +198,15 @@ def test_three_that_are_not_one_model_are_refused(tmp_path: Path) -> None:
 def test_a_ratio_that_is_no_number_is_refused(three: Three, ratio: float) -> None:
     with pytest.raises(UserError, match="--ratio"):
         three.add(ratio=ratio)
+
+
+def test_the_verb_prints_for_machines(three: Three, capsys: pytest.CaptureFixture[str]) -> None:
+    parser = argparse.ArgumentParser()
+    verbs(parser)
+    folders = ["--instruct", three.instruct, "--base", three.base, "--out", three.out]
+    arguments = parser.parse_args(["chat-vector", *map(str, [three.trained, *folders]), "--ratio", "0.5", "--json"])
+
+    arguments.do(arguments)
+
+    found = json.loads(capsys.readouterr().out)
+    assert (found["out"], found["new_rows"], found["complete_before"]) == (str(three.out), len(NEW), False)
