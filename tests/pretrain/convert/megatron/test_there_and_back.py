@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -99,7 +100,7 @@ def test_a_layout_that_megatron_could_not_train_in_is_refused(llama: Made, tmp_p
 
 
 @pytest.mark.parametrize("layout", [{"tp": 0}, {"pp": 0}, {"tp": -1}])
-def test_a_layout_without_ranks_is_refused(llama: Made, layout: dict[str, int], tmp_path: Path) -> None:
+def test_a_layout_without_ranks_is_refused(llama: Made, layout: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(UserError, match="at least one rank"):
         llama.write(tmp_path / "out", **layout)
 
