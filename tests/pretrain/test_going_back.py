@@ -179,6 +179,27 @@ def test_weights_that_went_bad_are_those_of_before_again(packed: MakeRun, monkey
     assert max(line["loss_nats"] for line in steps[8:]) < steps[7]["loss_nats"] + 0.1
 
 
+def test_behind_a_gap_a_row_begins_anew(packed: MakeRun) -> None:
+    run = packed(GUARDS.replace("rollback_after: 3", "rollback_after: 2"))
+    with poisoned([3, 5, 6, 7]):
+        train(run)
+    assert read_rollbacks(checkpoints_dir(run)) == [Rollback(4, 7, 5)]
+    assert [line["step"] for line in lines_of(run, "step") if line["skipped"]] == [4, 8]
+
+
+def test_a_stage_that_begins_with_a_gap_is_judged_by_its_own_steps(packed: MakeRun) -> None:
+    stages = (
+        "pretrain.stages={rows: {tokens: 1024, mixture: {inhouse: 1}, train: new_rows},"
+        " all: {tokens: 2048, mixture: {inhouse: 1, english: 1}}}"
+    )
+    run = packed(stages, "pretrain.guards={spike_sigmas: 0.1, spike_window: 3, max_skipped: 99}")
+    add_rollback(checkpoints_dir(run), Rollback(4, 6, 4), [])
+    train(run)
+    judged = {line["step"]: line["skipped"] for line in lines_of(run, "step")}
+    assert list(judged) == [1, 2, 3, 4, *range(7, 13)]
+    assert [judged[step] for step in (7, 8, 9)] == [False] * 3
+
+
 @pytest.mark.slow
 def test_a_stage_before_is_not_gone_back_into(packed: MakeRun) -> None:
     stages = (
