@@ -9,6 +9,7 @@ step-XXXXXXXX/      checkpoints, see pretrain/checkpoint/directory.py
 
 from __future__ import annotations
 
+import gc
 import logging
 from contextlib import nullcontext
 
@@ -57,6 +58,7 @@ def train(run: Run) -> Artifact:
     checkpoint: Artifact | None = None
     while checkpoint is None:
         checkpoint = _train_on(run, job, stop)
+        gc.collect()  # an engine that is built anew needs the memory of the one before
     ranks.wait_for_all()
     if builder is not None:
         return _finish(run, builder, job, checkpoint)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import statistics
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from configs.errors import UserError
 from configs.schema.device import Device
 from configs.schema.run import Run
+from pretrain.checkpoint.disk_space import most_at_a_time
 from pretrain.estimate.setup import Model, Setup
 from pretrain.estimate.throughput import utilisation_of
 from pretrain.flops import ModelFlops
@@ -107,13 +109,14 @@ def _with_costs(found: dict[str, Any], setup: Setup, device: Device | None, rate
 def checkpoints(run: Run, model: Model, work: Work, rates: Rates) -> dict[str, Any]:
     """Size of one, seconds to write it, how many there will be, and what they take on the disk at most."""
     size = _CHECKPOINT_BYTES * model.parameters.count
-    settings = run.pretrain.checkpoint
+    settings, ends = run.pretrain.checkpoint, accumulate(map(run.pretrain.steps_in, run.pretrain.stages.values()))
+    saves = sorted({*range(settings.every_steps, work.steps + 1, settings.every_steps), *ends})
+    goes_back = run.pretrain.guards.rollback_after is not None
     return {
         "bytes": size,
         "seconds": size / (rates.disk_gb_per_s * 1e9),
-        "count": work.steps // settings.every_steps + (work.steps % settings.every_steps > 0),
-        # The oldest goes only when the newest is whole.
-        "disk_bytes": size * (settings.keep_last + 1),
+        "count": len(saves),
+        "disk_bytes": size * most_at_a_time(settings, saves, goes_back=goes_back),
     }
 
 

@@ -83,6 +83,18 @@ def test_trained_and_left_out_samples_are_all_samples_and_none_is_both(windows: 
     assert all(one[1] < other[0] for one, other in pairwise(ranges))
 
 
+@pytest.mark.parametrize(
+    ("windows", "ranges"),
+    [
+        pytest.param([(2, 4), (4, 6)], [(8, 24)], id="they touch"),
+        pytest.param([(2, 4), (5, 6)], [(8, 16), (20, 24)], id="a step between"),
+        pytest.param([(3, 6), (2, 8)], [(8, 32)], id="one within the other"),
+    ],
+)
+def test_stretches_that_belong_together_are_one(windows: list[tuple[int, int]], ranges: list[tuple[int, int]]) -> None:
+    assert samples_left_out([Rollback(*one, one[0]) for one in windows], first_sample, 0, 240) == ranges
+
+
 @given(rollbacks(), st.integers(0, 240), st.integers(0, 240))
 def test_the_digest_is_over_the_trained_samples(windows: list[Rollback], i: int, j: int) -> None:
     digest = hashlib.sha256()

@@ -122,6 +122,20 @@ def test_added_tokens_count() -> None:
     assert found["parameters"] == PUBLISHED["8b"] + 2 * 1024 * 4096
 
 
+@pytest.mark.parametrize(
+    ("changes", "kept"),
+    [
+        pytest.param((), 3, id="the two newest, and the one that is written"),
+        pytest.param(("pretrain.checkpoint.keep_best=4",), 7, id="the best besides"),
+        pytest.param(("pretrain.guards.rollback_after=5",), 5, id="those to go back to besides"),
+        pytest.param(("pretrain.checkpoint.keep_last=99",), 11, id="never more than there are"),
+    ],
+)
+def test_the_disk_that_is_named_is_what_training_will_ask_for(changes: tuple[str, ...], kept: int) -> None:
+    found = of_recipe("8b-1-node", *changes)  # 2,623 steps, saved every 250 and at the end
+    assert found["checkpoint"]["disk_bytes"] == kept * found["checkpoint"]["bytes"]
+
+
 def test_jobs_leave_time_for_two_steps_and_a_checkpoint() -> None:
     # 100 s of 10 steps; 2 * (10 + 5) of each job are kept back.
     assert jobs(100, 10, 5, limit=130) == 1
