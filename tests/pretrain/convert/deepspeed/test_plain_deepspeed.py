@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM
 
 from pretrain.checkpoint.boxes import Box
+from pretrain.convert.convert import convert
 from pretrain.convert.deepspeed.source import KINDS, open_deepspeed
-from pretrain.convert.source import refuse_leftovers
+from pretrain.convert.source import DTYPES, refuse_leftovers
+from pretrain.convert.target import Options
 from tests.pretrain.convert.deepspeed.conftest import CASES, Trained
 
 pytestmark = pytest.mark.slow
@@ -34,3 +39,18 @@ def test_weights_moments_and_steps_are_those_that_deepspeed_gathers(trained: dic
     assert source.step == 3
     # Without ZeRO, in bfloat16, DeepSpeed lets Adam take a step with no gradient at the start.
     assert source.adam_steps == (4 if name == "zero-0-bf16" else 3)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("name", ["zero-0-frozen", "zero-1", "zero-2-aligned", "zero-3-bf16"])
+def test_the_hugging_face_folder_holds_the_gathered_weights(
+    trained: dict[str, Trained], folders: dict[str, Path], tmp_path: Path, name: str, dtype: str
+) -> None:
+    one = trained[name]
+    model = folders[one.case.get("model", "tied")]
+    convert(one.checkpoint.parent, "hf", tmp_path / "hf", Options(dtype=dtype), model)
+    found = load_file(tmp_path / "hf" / "model.safetensors")
+    expected = {key.removeprefix("master:"): one for key, one in one.held.items() if key.startswith("master:")}
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[key], expected[key].to(DTYPES[dtype])) for key in expected)
+    assert AutoModelForCausalLM.from_pretrained(tmp_path / "hf").dtype == DTYPES[dtype]
