@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -72,22 +73,57 @@ def convert(path: Path, to: Format, out: Path, options: Options, named: Path | N
         UserError: if the source is damaged, incomplete or of another architecture, the target is in the way, or the
             disk is full; nothing has the name `out` then.
     """
-    began = time.perf_counter()
     quiet_transformers()
     format_, folder = detect(path)
     model = find_model(format_, folder, named)
     asked = asked_for(to, options)
-    memory = PeakMemory()
     place = Place(out, identity(to, asked, folder, model))
+    return write_from(format_, lambda: open_checked(folder, model), place, to, model, options=options, asked=asked)
+
+
+def open_checked(folder: Path, model: Model) -> StateSource:
+    """A source that holds the tensors of the model and nothing else.
+
+    Raises:
+        UserError: if it does not.
+    """
+    source = open_source(folder, model)
+    try:
+        refuse_leftovers(source.shapes, model, folder)
+    except BaseException:
+        source.close()
+        raise
+    return source
+
+
+def write_from(
+    format_: Format,
+    opened: Callable[[], StateSource],
+    place: Place,
+    to: Format,
+    model: Model,
+    *,
+    options: Options,
+    asked: Mapping[str, Any],
+) -> Report:
+    """Write what a source gives to its place, unless it is there already.
+
+    Args:
+        format_: of the source.
+        opened: opens it, if it is needed.
+        asked: what decides the bytes of the result beside the source.
+    """
+    began = time.perf_counter()
+    memory = PeakMemory()
     result = place.complete()
     before = result is not None
     if result is None:
-        result = _convert(place, folder, to, model, options, asked)
+        result = _write(place, opened, to, model, options=options, asked=asked)
     peak = memory.peak
     return Report(
         source=format_,
         target=to,
-        out=str(out),
+        out=str(place.out),
         tensors=int(result.counts["tensors"]),
         bytes=sum(int(record["bytes"]) for record in result.files.values()),
         seconds=round(time.perf_counter() - began, 3),
@@ -97,16 +133,23 @@ def convert(path: Path, to: Format, out: Path, options: Options, named: Path | N
     )
 
 
-def _convert(place: Place, folder: Path, to: Format, model: Model, options: Options, asked: dict[str, Any]) -> Artifact:
+def _write(
+    place: Place,
+    opened: Callable[[], StateSource],
+    to: Format,
+    model: Model,
+    *,
+    options: Options,
+    asked: Mapping[str, Any],
+) -> Artifact:
     with place.working() as working:
-        source = open_source(folder, model)
+        source = opened()
         try:
-            refuse_leftovers(source.shapes, model, folder)
             numbers = _bytes(source, model, to, options)
             place.refuse_full_disk(numbers)
             with Progress("convert", numbers, "MB") as progress:
                 written = writer(to)(source, working, model, options, progress)
-            config: dict[str, Any] = {"asked": asked, "source": source.kind}
+            config: dict[str, Any] = {"asked": dict(asked), "source": source.kind}
             if to == "checkpoint":
                 config |= {**state_of(source, model), BELONGS: {CONVERTED: source.kind}}
         finally:
