@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from transformers import LlamaForCausalLM
 
-from tests.tsugiki.conftest import made_by
+from tests.tsugiki.conftest import REPOSITORY, made_by
 from tests.tsugiki.hub_place import TOKEN, Place, base_files, hub_place
 
 _NEEDED = {"config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
@@ -24,6 +28,51 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A hub and a run of the module's own."""
     with hub_place(tmp_path_factory.mktemp("hub")) as made:
         yield made
+
+
+_FETCH = """
+import json, sys
+from pathlib import Path
+from configs.load import load
+from configs.schema.run import Run
+from tokenizer.base import Base
+base = Base.of_model(load(Path(sys.argv[1]), Run, [word for word in sys.argv[2:] if word != "--set"]))
+steps = (base.pin, base.folder_without_weights, base.folder)
+print(json.dumps([sorted(path.name for path in (step() or Path("/nowhere")).glob("*")) for step in steps]))
+"""
+
+
+def test_of_a_base_in_parts_those_are_fetched_that_its_index_names(place: Place, tmp_path: Path) -> None:
+    model: Any = LlamaForCausalLM.from_pretrained(place.root / "base")
+    model.save_pretrained(tmp_path, max_shard_size="30KB")
+    files = {name: data for name, data in base_files(place.root).items() if name != "model.safetensors"}
+    parts = {path.name: path.read_bytes() for path in tmp_path.glob("model*")}
+    assert len(parts) > 2
+    stray = {"model-00001-of-00009.safetensors": b"", "model.safetensors.old": b""}
+    place.hub.model("team/parts", {**files, **parts, **stray})
+    place.hub.asked.clear()
+    words = [sys.executable, "-c", _FETCH, *place.words("parts", "pretrain.base=team/parts")]
+    environment = place.hub.environment(place.root / "parts-home", PYTHONPATH=str(REPOSITORY))
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout, done.stderr
+    pinned, without, whole = json.loads(done.stdout)
+    index = "model.safetensors.index.json"
+    small = sorted((_NEEDED - {"model.safetensors"}) | {index})
+    assert (pinned, without) == ([], small)
+    assert whole == sorted({*small, *parts})
+    assert place.hub.fetched() == set(whole)
+
+
+def test_the_plan_asks_no_hub(place: Place) -> None:
+    place.hub.asked.clear()
+    command = [sys.executable, "-m", "tsugiki", "plan", *place.words("planned", *_BY_NAME)]
+    environment = place.hub.environment(place.root / "plan-home")
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=REPOSITORY)
+    assert done.returncode == 0, done.stderr
+    assert "base (team/base@main)" in done.stdout
+    assert "inhouse (team/texts@main:train)" in done.stdout
+    assert place.hub.asked == []
+    assert not (place.root / "planned").exists()
 
 
 @pytest.mark.slow

@@ -92,6 +92,13 @@ def test_what_cannot_be_loaded_is_told_with_the_key(desk: Desk, source: dict[str
     assert str(caught.value) == told.format(root=desk.root)
 
 
+def test_a_folder_that_is_a_program_is_not_run(desk: Desk) -> None:
+    desk.put("minutes/minutes.py", "raise SystemExit\n")
+    desk.put("minutes/train.jsonl", records(1))
+    with pytest.raises(UserError, match=r"but found minutes\.py; code of a dataset is not run: convert it to Parquet"):
+        desk.read("minutes", dataset=str(desk.root / "minutes"))
+
+
 def test_a_dataset_that_no_hub_can_be_asked_for_is_told(desk: Desk) -> None:
     with pytest.raises(UserError) as caught:
         desk.read("minutes", dataset="no-such-owner/no-such-dataset")
