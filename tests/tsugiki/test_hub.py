@@ -107,6 +107,19 @@ def test_names_on_the_hub_do_what_folders_do_and_nothing_needless_is_fetched(pla
     assert [name for name in one if one[name] != other[name]] == ["report/report.html", "report/manifest.json"]
 
 
+@pytest.mark.slow
+def test_of_two_processes_one_fetches_the_base(place: Place) -> None:
+    pytest.importorskip("deepspeed", reason="DeepSpeed is not installed")
+    place.hub.model("team/two", base_files(place.root))
+    place.hub.asked.clear()
+    both = ("pretrain.engine=deepspeed", "pretrain.parallel={processes: 2, zero: 3}")
+    done = place.run(place.words("two", "pretrain.base=team/two", *both), "two-home")
+    assert done.returncode == 0, done.stderr
+    weights = [one for one in place.hub.asked if one.method == "GET" and one.path.endswith("model.safetensors")]
+    assert len(weights) == 1
+    assert len(list((place.root / "two" / "checkpoints" / "step-00000012").glob("part-*.safetensors"))) == 2
+
+
 _BRING = "or fetch it elsewhere (`hf download team/base --local-dir DIR`) and name the folder\n"
 
 
