@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,9 +15,11 @@ import numpy as np
 import pytest
 
 from configs.artifact import Claim
+from configs.errors import UserError
 from pretrain.indexed_tokens import write_documents
-from tests.tsugiki.conftest import made_by
+from tests.tsugiki.conftest import REPOSITORY, made_by
 from tsugiki.__main__ import main
+from tsugiki.processes import run_together
 
 _MADE_BY_TRAINING = ("checkpoints", "model", "report")
 
@@ -215,3 +220,23 @@ def test_what_cannot_be_trained_is_told_before_the_first_stage(
     assert message in err
     assert "Traceback" not in err
     assert {path.name for path in (tmp_path / "run").glob("*")} <= {".lock", "resolved.yaml"}
+
+
+@pytest.mark.slow
+def test_a_launcher_with_a_world_size_that_does_not_divide_is_told_so_once(
+    finished: Path, packed: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("deepspeed", reason="DeepSpeed is not installed")
+    verb = ["pretrain", "train", str(finished / "run.yaml"), "--set", f"run.dir={packed}"]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "tsugiki", *verb, "--set", "pretrain.engine=deepspeed"]
+    with pytest.raises(UserError, match="training stopped: process 0 ended with status 1"):
+        run_together(command, 3, environment)
+    err = capfd.readouterr().err
+    assert re.findall(r"^tsugiki: .*$", err, re.MULTILINE) == [
+        "tsugiki: stage 'all': a step of 4 sequences (batch_tokens 256 / seq_len 64) cannot be shared evenly among 3 "
+        "data ranks with 1 sequence(s) in a forward pass; change pretrain.batch_tokens, pretrain.micro_batch or the "
+        "number of processes"
+    ]
+    assert "Traceback" not in err
+    assert not list((packed / "checkpoints").glob("step-*"))
