@@ -63,13 +63,15 @@ def kept_bytes(model: Model, setup: Setup, here: Held) -> float:
 def logit_bytes(model: Model, setup: Setup, here: Held) -> float:
     """The height of the loss over the vocabulary, on the last stage; every token is taken to have a label.
 
-    megatron-core has all of a micro-batch: as they are multiplied, twice in float32, and a gradient. The other engines
-    have a piece at a time, and the whole gradient of the output embedding, with its next summand.
+    megatron-core has all of a micro-batch once, in what matrices multiply in, and their gradient in the same place;
+    beside them a piece in float32 or, later, the gradient of the output embedding before it is added up. The other
+    engines have a piece at a time, and the whole gradient of the output embedding, with its next summand.
     """
     width, tokens = bytes_per_number(setup), setup.micro_batch * setup.seq_len / setup.parallel.context
-    numbers = here.vocabulary * tokens
+    numbers, of_weight = here.vocabulary * tokens, here.vocabulary * int(model.config.hidden_size)
     if setup.engine == "megatron":
-        return (2 * width + 2 * _FP32) * numbers
+        piece = (_FP32 if width == _FP32 else _FP32 + width) * min(numbers, LOGITS_AT_ONCE)
+        return width * numbers + max(piece, width * of_weight)
     if width == _FP32 and numbers <= LOGITS_AT_ONCE:
         return 3 * _FP32 * numbers
-    return (_FP32 + width) * min(numbers, LOGITS_AT_ONCE) + 2 * _FP32 * here.vocabulary * int(model.config.hidden_size)
+    return (_FP32 + width) * min(numbers, LOGITS_AT_ONCE) + 2 * _FP32 * of_weight

@@ -157,7 +157,7 @@ class MegatronEngine:
             )
 
         def of_logits(logits_1TV: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, Any]:
-            objective, made = head(logits_1TV[0], batch)
+            objective, made = head(logits_1TV.squeeze(0), batch)  # an index would copy the gradient
             no_count = torch.zeros((), dtype=torch.int, device=logits_1TV.device)  # tokens are counted already
             return objective, no_count, made
 

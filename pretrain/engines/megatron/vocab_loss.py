@@ -7,14 +7,11 @@ Shapes: T positions of a micro-batch, N of them with a label, V vocabulary rows 
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
-import torch.distributed as dist
 from megatron.core import parallel_state
-from torch.autograd.function import once_differentiable
 
 from pretrain.engines.loss_head import Losses
+from pretrain.engines.megatron import vocab_pieces
 from pretrain.engines.megatron.layout import Layout
 from pretrain.micro_batch import NO_LABEL
 
@@ -23,60 +20,33 @@ def token_losses(logits_TV: torch.Tensor, labels_T: torch.Tensor, layout: Layout
     """Losses of each position's label, over the vocabulary of all tensor ranks.
 
     Args:
+        logits_TV: in its place stands the gradient after the backward pass.
         z_loss: see `LossHead`.
     Returns:
         `nll` of shape (T,), float32; 0 where there is no label.
     """
     labelled_N = (labels_T != NO_LABEL).nonzero()[:, 0]
-    logits_NV = real_logits(logits_TV[labelled_N], layout)
-    first_row = parallel_state.get_tensor_model_parallel_rank() * logits_NV.shape[1]
-    group = parallel_state.get_tensor_model_parallel_group()
-    objective, nll_N = _OverRanks.apply(logits_NV, labels_T[labelled_N] - first_row, z_loss, group)  # type: ignore[no-untyped-call]
+    first_row = parallel_state.get_tensor_model_parallel_rank() * logits_TV.shape[1]
+    objective, nll_N = vocab_pieces.losses(
+        logits_TV,
+        labelled_N,
+        labels_T[labelled_N] - first_row,
+        real=_real(logits_TV, layout),
+        z_loss=z_loss,
+        group=parallel_state.get_tensor_model_parallel_group(),
+    )
     return Losses(objective, nll_N.new_zeros(labels_T.shape).index_copy(0, labelled_N, nll_N))
 
 
 def real_logits(logits_NV: torch.Tensor, layout: Layout) -> torch.Tensor:
     """The same in float32; -inf in rows that only make up the number, which must not share in the probability."""
-    logits_NV, width = logits_NV.float(), logits_NV.shape[1]
-    real = layout.vocab_rows - parallel_state.get_tensor_model_parallel_rank() * width
-    if real >= width:
+    logits_NV, real, width = logits_NV.float(), _real(logits_NV, layout), logits_NV.shape[1]
+    if real == width:
         return logits_NV
-    return logits_NV.index_fill(1, torch.arange(max(real, 0), width, device=logits_NV.device), -torch.inf)
+    return logits_NV.index_fill(1, torch.arange(real, width, device=logits_NV.device), -torch.inf)
 
 
-class _OverRanks(torch.autograd.Function):
-    """The sum of what is minimised, and the negative log-likelihoods; logits are written over.
-
-    Labels are counted from this rank's first row; most lie on another rank.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any, logits_NV: torch.Tensor, labels_N: torch.Tensor, z_loss: float, group: Any
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        largest_N = logits_NV.max(dim=-1).values
-        dist.all_reduce(largest_N, dist.ReduceOp.MAX, group=group)
-        logits_NV.sub_(largest_N[:, None])
-        here_N = (labels_N >= 0) & (labels_N < logits_NV.shape[1])
-        at_N1 = labels_N.where(here_N, 0)[:, None]
-        of_label_N = logits_NV.gather(1, at_N1)[:, 0].where(here_N, 0.0)
-        softmax_NV = logits_NV.exp_()
-        both_2N = torch.stack([of_label_N, softmax_NV.sum(dim=-1)])
-        dist.all_reduce(both_2N, group=group)
-        of_label_N, sum_N = both_2N
-        softmax_NV.div_(sum_N[:, None])
-        nll_N = sum_N.log() - of_label_N
-        log_sum_N = sum_N.log() + largest_N
-        ctx.save_for_backward(softmax_NV, here_N, at_N1, log_sum_N)
-        ctx.z_loss = z_loss
-        ctx.mark_non_differentiable(nll_N)
-        return nll_N.sum() + z_loss * log_sum_N.square().sum(), nll_N
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, of_objective: torch.Tensor, _: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        gradient_NV, here_N, at_N1, log_sum_N = ctx.saved_tensors
-        if ctx.z_loss:
-            gradient_NV.mul_(1 + 2 * ctx.z_loss * log_sum_N[:, None])
-        gradient_NV.scatter_add_(1, at_N1, -here_N.to(gradient_NV)[:, None])
-        return gradient_NV.mul_(of_objective), None, None, None
+def _real(logits_NV: torch.Tensor, layout: Layout) -> int:
+    """Rows of this tensor rank that are the model's own."""
+    width, rank = logits_NV.shape[1], int(parallel_state.get_tensor_model_parallel_rank())
+    return min(max(layout.vocab_rows - rank * width, 0), width)

@@ -93,9 +93,14 @@ def test_the_first_pipeline_stage_keeps_a_micro_batch_for_each_stage_but_never_m
 
 
 def test_logits_are_whole_in_megatron_and_in_pieces_elsewhere() -> None:
+    """What both really take is measured in tests/pretrain/engines: test_vocab_pieces.py, test_loss_head.py."""
     model = model_of("llama")
     long = replace(PLAIN, precision="bf16", seq_len=2**22, batch_tokens=2**22)
     (here,) = held(model, long)
     assert logit_bytes(model, long, here) == 6 * 2**27 + 8 * 64 * 256
     core = replace(long, engine="megatron")
-    assert logit_bytes(model, core, held(model, core)[0]) == 12 * 2**22 * 64
+    assert logit_bytes(model, core, held(model, core)[0]) == 2 * 2**22 * 64 + 6 * 2**27
+    wide = Model(AutoConfig.for_model("llama", hidden_size=8192), model.parameters, 64)
+    short = replace(core, seq_len=4096, batch_tokens=4096)
+    rows = replace(held(model, core)[0], vocabulary=128_000)
+    assert logit_bytes(wide, short, rows) == 2 * 4096 * 128_000 + 2 * 8192 * 128_000
