@@ -111,14 +111,17 @@ class Case:
         return written, first.ids_NK.tolist(), first.probabilities_NK.tolist()
 
     def layer_passes(self) -> int:
-        """How often a layer runs forward on this rank in a training step."""
+        """How often the feed-forward part of a layer runs on this rank in a training step.
+
+        Counted before it runs: torch leaves a layer that it computes again as soon as it has what it needs.
+        """
         passes = 0
 
         def count(module: torch.nn.Module, *_: Any) -> None:
             nonlocal passes
-            passes += type(module).__name__ in ("TransformerLayer", "LlamaDecoderLayer")
+            passes += type(module).__name__ in ("MLP", "LlamaMLP")
 
-        hook = torch.nn.modules.module.register_module_forward_hook(count)
+        hook = torch.nn.modules.module.register_module_forward_pre_hook(count)
         no_rates: dict[Group, float] = {"matrices": 0.0, "vectors": 0.0, "embeddings": 0.0, "new_rows": 0.0}
         self.steps(0, 1, no_rates, limits={"grad_norm": 1e9})
         hook.remove()

@@ -27,7 +27,7 @@ from pretrain.micro_batch import MicroBatch
 from pretrain.pack import pack_tokens
 from pretrain.stage import checkpoints_dir
 from pretrain.train import train
-from tests.pretrain.in_turn import train_in_turn
+from tests.pretrain.in_turn import digests, fed_to, train_in_turn
 from tests.tiny import tiny_run
 
 STAGES = (
@@ -151,6 +151,9 @@ def test_losses_and_order_of_all_stages_are_those_of_single(runs: Runs, layout: 
             for one in (layout, "single")
         )
         assert seen == right
+    job = Job.prepare(runs.run(layout), 2)
+    fed = [[one for batch in batches(job, step) for one in digests(batch, 64)] for step in range(LONG)]
+    assert fed_to(runs.run(layout)) == fed
 
 
 @every_layout
