@@ -61,6 +61,8 @@ def _directives(run: Run, stage: BatchStage) -> list[str]:
         options.append(f"--account={settings.account}")
     if stage.trains and settings.gpus_per_node:
         options.append(f"--gpus-per-node={settings.gpus_per_node}")
+    if stage.trains and settings.memory_gib is not None:
+        options.append(f"--mem={settings.memory_gib}G")
     return [f"#SBATCH {option}" for option in options]
 
 

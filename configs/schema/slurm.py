@@ -20,6 +20,9 @@ class Slurm(Section):
     """GPUs of each node; 0 asks for none."""
     gpu: str | None = operational(None)
     """Kind of GPU, as configs/tables/devices.yaml names it; `pretrain estimate` checks the memory against it."""
+    memory_gib: int | None = operational(None, ge=1)
+    """Memory of each node, in GiB, that the training job asks for; none takes the site's default. `pretrain estimate`
+    checks what the processes of a node need together against it."""
     cpus_per_task: int = Field(default=2, ge=1)
     """CPU cores of each process."""
     time: str = Field(default="24:00:00", pattern=r"^(\d+-)?\d{1,3}:\d{2}:\d{2}$")

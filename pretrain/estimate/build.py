@@ -40,6 +40,7 @@ def estimate(run: Run, gpu: str | None, rates: Rates) -> Estimate:
         "problems": setup.problems(model.config),
         "gpu": name,
         "limit_bytes": None if device is None else limit_bytes(device),
+        "node_bytes": setup.node_bytes,
         "steps": work.steps,
         "tokens": work.tokens,
         "flops": work.flops,
@@ -52,7 +53,7 @@ def estimate(run: Run, gpu: str | None, rates: Rates) -> Estimate:
             "device": needed.device,
             "device_bytes": needed.device_bytes,
             "host": needed.host,
-            "host_bytes_per_node": needed.host_bytes * setup.parallel.processes,
+            "host_bytes_per_node": needed.host_bytes_per_node(setup),
         }
         found["time"] = duration(work, model, setup, device, rates)
         if found["time"]:
@@ -66,11 +67,22 @@ def estimate(run: Run, gpu: str | None, rates: Rates) -> Estimate:
 
 def _fits(found: Estimate) -> bool | None:
     """Whether it can run; None where no GPU says how much memory there is."""
-    if found["problems"]:
+    if found["problems"] or _too_much(found):
         return False
-    if found["limit_bytes"] is None:
-        return None
-    return bool(found["memory"]["device_bytes"] <= found["limit_bytes"])
+    return None if found["limit_bytes"] is None else True
+
+
+def _too_much(found: Estimate) -> list[str]:
+    """The memories of which there is too little, in words."""
+    here, gib = found["memory"], 2**30
+    wrong = []
+    if found["limit_bytes"] is not None and here["device_bytes"] > found["limit_bytes"]:
+        limit = f"80 % of {found['gpu']} is {found['limit_bytes'] / gib:.1f} GiB"
+        wrong.append(f"needs {here['device_bytes'] / gib:.1f} GiB per GPU, {limit}")
+    if found["node_bytes"] is not None and here["host_bytes_per_node"] > found["node_bytes"]:
+        limit = f"slurm.memory_gib is {found['node_bytes'] / gib:,.0f}"
+        wrong.append(f"needs {here['host_bytes_per_node'] / gib:,.0f} GiB of each node's own memory, {limit}")
+    return wrong
 
 
 def _suggestion(model: Model, setup: Setup, device: Device, *, fits: bool) -> Estimate:
@@ -105,11 +117,7 @@ def refusal(found: Estimate) -> str | None:
     """Why the run cannot be, and what would be possible; None if it can."""
     if found["fits"] is not False:
         return None
-    if found["problems"]:
-        why = "; ".join(found["problems"])
-    else:
-        needed, limit = found["memory"]["device_bytes"] / 2**30, found["limit_bytes"] / 2**30
-        why = f"needs {needed:.1f} GiB per GPU, 80 % of {found['gpu']} is {limit:.1f} GiB"
+    why = "; ".join(found["problems"] or _too_much(found))
     return f"{why}; {_possible(found)}"
 
 

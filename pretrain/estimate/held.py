@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pretrain.engines import adamw
@@ -91,7 +90,9 @@ def _megatron(model: Model, setup: Setup) -> list[Held]:
     for stage, here in enumerate(names):
         alone = _EMBEDDINGS if copied else frozenset()
         in_buffer = [(places.local(name).count, name in alone) for name in sorted(here, key=_place, reverse=True)]
-        weights, optimised = _buffer(in_buffer, layout.optimizer_shares)
+        # Only the first stage is reduced piece by piece: what the others wait for is the pipeline.
+        at_least = layout.bucket(sum(count for count, _ in in_buffer)) if stage == 0 else None
+        weights, optimised = _buffer(in_buffer, layout.optimizer_shares, at_least)
         rows = layout.padded_rows // layout.tensor if stage == layout.pipeline - 1 else 0
         stages.append(Held(stage, layout.layers_per_stage, weights, optimised, rows))
     return stages
@@ -113,27 +114,45 @@ def _place(name: str) -> tuple[int, int, int]:
     return {"embedding": 0, "decoder": 2, "output_layer": 3}[name.split(".")[0]], 0, 0
 
 
-def _buffer(counts: Sequence[tuple[int, bool]], sharers: int) -> tuple[int, int]:
+def _buffer(counts: Sequence[tuple[int, bool]], sharers: int, at_least: int | None) -> tuple[int, int]:
     """Numbers of megatron-core's buffer for these parameters, and how many of them the fullest rank keeps state of.
 
     Each bucket is cut evenly, wherever a parameter begins or ends; padding has no state.
 
     Args:
-        counts: of each parameter in the buffer's order, and whether it has a bucket of its own.
+        counts: as `_buckets`.
+        at_least: likewise.
     """
     length, kept = 0, Counter({0: 0})
-    for _, bucket in itertools.groupby(enumerate(counts), key=lambda one: one[0] if one[1][1] else -1):
-        starts, end = [], 0
-        for _, (count, _) in bucket:
-            starts.append((_aligned(end, _CORE_START), count))
-            end = sum(starts[-1])
-        size = _aligned(end, math.lcm(sharers, _CORE_END))
+    for bucket in _buckets(counts, at_least):
+        size = _aligned(sum(bucket[-1]), math.lcm(sharers, _CORE_END))
         share = size // sharers
-        for start, count in starts:
+        for start, count in bucket:
             for rank in range(start // share, (start + count - 1) // share + 1):
                 kept[rank] += min(start + count, (rank + 1) * share) - max(start, rank * share)
         length += size
     return length, max(kept.values())
+
+
+def _buckets(counts: Iterable[tuple[int, bool]], at_least: int | None) -> Iterator[list[tuple[int, int]]]:
+    """Where each parameter of a bucket begins in it, and how many numbers it has.
+
+    Args:
+        counts: of each parameter in the buffer's order, and whether it has a bucket of its own.
+        at_least: a bucket ends when it has so many numbers; none: all are in one.
+    """
+    bucket: list[tuple[int, int]] = []
+    for count, alone in counts:
+        if alone and bucket:
+            yield bucket
+            bucket = []
+        start = _aligned(sum(bucket[-1]), _CORE_START) if bucket else 0
+        bucket.append((start, count))
+        if alone or (at_least is not None and start + count >= at_least):
+            yield bucket
+            bucket = []
+    if bucket:
+        yield bucket
 
 
 def _aligned(count: int, multiple: int) -> int:

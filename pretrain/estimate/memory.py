@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pretrain.estimate.activations import kept_bytes, logit_bytes
 from pretrain.estimate.held import Held, held
@@ -33,7 +33,7 @@ class Memory:
     device: Parts
     """On the GPU."""
     host: Parts
-    """In the node's memory, for this rank."""
+    """In the node's memory, of the rank that needs most there."""
 
     @property
     def device_bytes(self) -> float:
@@ -42,14 +42,24 @@ class Memory:
 
     @property
     def host_bytes(self) -> float:
-        """In the node's memory, for this rank."""
+        """In the node's memory, of the rank that needs most there."""
         return sum(self.host.values())
+
+    def fit(self, setup: Setup, device_limit: float | None) -> bool:
+        """Whether it fits, as far as limits are known."""
+        on_device = device_limit is None or self.device_bytes <= device_limit
+        return on_device and (setup.node_bytes is None or self.host_bytes_per_node(setup) <= setup.node_bytes)
+
+    def host_bytes_per_node(self, setup: Setup) -> float:
+        """Of all processes of a node."""
+        return self.host_bytes * setup.parallel.processes
 
 
 def memory(model: Model, setup: Setup) -> Memory:
-    """Of the rank that needs most."""
+    """Of the rank that needs most on the GPU, and of the one that needs most beside it."""
     ranks = [_of_rank(model, setup, here) for here in held(model, setup)]
-    return max(ranks, key=lambda rank: rank.device_bytes)
+    fullest = max(ranks, key=lambda rank: rank.device_bytes)
+    return replace(fullest, host=max(ranks, key=lambda rank: rank.host_bytes).host)
 
 
 def _of_rank(model: Model, setup: Setup, here: Held) -> Memory:
@@ -59,8 +69,7 @@ def _of_rank(model: Model, setup: Setup, here: Held) -> Memory:
         "activations": kept_bytes(model, setup, here),
         "logits": logit_bytes(model, setup, here),
     }
-    # A checkpoint is written from a copy in the node's memory while training goes on.
-    host: Parts = {"checkpoint copy": (_FP32 + _MOMENTS) * here.optimised}
+    host: Parts = {"checkpoint copy": (_FP32 + _MOMENTS) * here.optimised} if setup.copies_state else {}
     if setup.parallel.offload == "optimizer":
         for part in ("fp32 weights", "moments", "gradients"):
             host[part] = device.pop(part)

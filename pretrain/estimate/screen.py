@@ -45,15 +45,26 @@ def _memory(found: Estimate) -> Table:
         table.add_row(part, f"{size / _GIB:,.1f} GiB", notes.get(part, ""))
     table.add_row("together", f"{here['device_bytes'] / _GIB:,.1f} GiB", _verdict(found))
     host = ", ".join(f"{part} {size / _GIB:,.1f}" for part, size in here["host"].items())
-    table.add_row("host memory", f"{here['host_bytes_per_node'] / _GIB:,.1f} GiB", f"per node; per process: {host}")
+    told = f"per node, {_host_verdict(found)}{'; per process: ' * bool(host)}{host}"
+    table.add_row("host memory", f"{here['host_bytes_per_node'] / _GIB:,.1f} GiB", told)
     return table
+
+
+def _host_verdict(found: Estimate) -> str:
+    if found["node_bytes"] is None:
+        return "set slurm.memory_gib to have it compared"
+    limit = f"slurm.memory_gib, {found['node_bytes'] / _GIB:,.0f}"
+    if found["memory"]["host_bytes_per_node"] <= found["node_bytes"]:
+        return f"[green]fits in {limit}[/], beside the programs themselves"
+    return f"[red]more than {limit}[/]"
 
 
 def _verdict(found: Estimate) -> str:
     if found["limit_bytes"] is None:
         return "no GPU named: --gpu NAME, or slurm.gpu in the run file, says whether it fits"
     limit = f"80 % of {found['gpu']}, {found['limit_bytes'] / _GIB:.1f} GiB"
-    return f"[green]fits in {limit}[/]" if found["fits"] else f"[red]more than {limit}[/]"
+    fits = found["memory"]["device_bytes"] <= found["limit_bytes"]
+    return f"[green]fits in {limit}[/]" if fits else f"[red]more than {limit}[/]"
 
 
 def _run(found: Estimate) -> Table:

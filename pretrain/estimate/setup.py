@@ -68,6 +68,10 @@ class Setup:
     batch_tokens: int
     """Per optimizer step."""
     recompute: Literal["none", "layers"] = "none"
+    copies_state: bool = True
+    """Whether a checkpoint is written from a copy in the node's memory, while training goes on."""
+    node_bytes: int | None = None
+    """Memory of a node that a job may use; none if the run file does not say."""
 
     @classmethod
     def of(cls, run: Run) -> Setup:
@@ -86,6 +90,8 @@ class Setup:
             seq_len=settings.seq_len_in(longest),
             batch_tokens=settings.batch_tokens,
             recompute=settings.recompute,
+            copies_state=settings.checkpoint.asynchronous,
+            node_bytes=None if run.slurm.memory_gib is None else run.slurm.memory_gib << 30,
         )
 
     def laid_out(self, **changes: Any) -> Setup:
@@ -139,5 +145,6 @@ class Setup:
         sizes = {"tensor": self.parallel.tensor, "pipeline": self.parallel.pipeline, "context": self.parallel.context}
         words += [f"{name} {size}" for name, size in sizes.items() if size > 1]
         words += ["sequence true"] * self.parallel.sequence
+        words += ["overlap true"] * self.parallel.overlap
         words += [f"recompute {self.recompute}"] * (self.recompute != "none")
         return ", ".join(words)

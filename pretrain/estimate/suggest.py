@@ -29,7 +29,7 @@ class Suggestion:
     bytes: float
     """Of the fullest GPU."""
     host_bytes_per_node: float
-    """Not compared with anything: how much memory a node has is known to its owner."""
+    """Compared with what the run file says of a node's memory, if it does."""
 
 
 def limit_bytes(device: Device) -> float:
@@ -41,9 +41,9 @@ def suggest(model: Model, asked: Setup, device: Device) -> Suggestion | None:
     """What fits on the same processes, or None; another engine only if the run file's has nothing that does."""
     for engine in (asked.engine, *(engine for engine in _ENGINES if engine != asked.engine)):
         fits = [
-            Suggestion(setup, needed.device_bytes, needed.host_bytes * setup.parallel.processes)
+            Suggestion(setup, needed.device_bytes, needed.host_bytes_per_node(setup))
             for setup in _candidates(replace(asked, engine=engine))
-            if not setup.problems(model.config) and (needed := memory(model, setup)).device_bytes <= limit_bytes(device)
+            if not setup.problems(model.config) and (needed := memory(model, setup)).fit(setup, limit_bytes(device))
         ]
         if fits:
             # The first of equals.
@@ -63,7 +63,8 @@ def nodes_needed(model: Model, asked: Setup, device: Device) -> Suggestion | Non
 
 def _candidates(asked: Setup) -> Iterator[Setup]:
     """All ways to share with an engine, those that talk least first."""
-    plain = replace(asked, parallel=Parallel(processes=asked.parallel.processes), recompute="none")
+    overlap = asked.parallel.overlap and asked.engine == "megatron"
+    plain = replace(asked, parallel=Parallel(processes=asked.parallel.processes, overlap=overlap), recompute="none")
     for one in (plain, replace(plain, recompute="layers")):
         if asked.engine == "megatron":
             yield from _megatron(one)

@@ -18,7 +18,8 @@ LAYOUTS = {
         "pretrain.engine=deepspeed",
         "pretrain.parallel={processes: 8}",
         "pretrain.batch_tokens=2048",
-        "slurm={partition: gpu, account: proj, nodes: 4, gpus_per_node: 8, cpus_per_task: 12, time: '2-00:00:00'}",
+        "slurm={partition: gpu, account: proj, nodes: 4, gpus_per_node: 8, cpus_per_task: 12, memory_gib: 900, "
+        "time: '2-00:00:00'}",
     ),
 }
 

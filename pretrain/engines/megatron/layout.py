@@ -9,6 +9,9 @@ from transformers import PretrainedConfig
 from configs.errors import AgreedError
 from configs.schema.pretrain import Parallel
 
+_BUCKETS = 4
+"""At least so many are reduced one by one; a model in one would wait for its last gradient before the first."""
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -32,6 +35,18 @@ class Layout:
     def optimizer_shares(self) -> int:
         """Ranks among which the state of each parameter is shared: data and context ranks hold the same weights."""
         return self.data * self.context
+
+    def bucket(self, trained: int) -> int | None:
+        """At least so many numbers are reduced together; none: all of them.
+
+        Args:
+            trained: numbers of a pipeline stage that are trained.
+        """
+        if not self.overlap:
+            return None
+        # megatron-core's own size for large models: the more ranks, the more waiting a reduction costs.
+        usual = max(40_000_000, 1_000_000 * self.optimizer_shares)
+        return min(usual, max(1, trained // _BUCKETS))
 
     @property
     def positions_multiple(self) -> int:

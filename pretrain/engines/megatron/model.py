@@ -93,15 +93,9 @@ def build(config: PretrainedConfig, layout: Layout, spec: EngineSpec) -> Any:
     )
 
 
-_BUCKETS = 4
-"""At least so many are reduced one by one; a model in one would wait for its last gradient before the first."""
-
-
 def wrap(model: Any, layout: Layout) -> Any:
     """The model with gradients in fp32 buffers that the distributed optimizer cuts up; they are summed there."""
     trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-    # megatron-core's own size for large models: the more ranks, the more waiting a reduction costs.
-    usual = max(40_000_000, 1_000_000 * layout.optimizer_shares)
     wrapped = DistributedDataParallel(
         model.config,
         DistributedDataParallelConfig(
@@ -109,7 +103,7 @@ def wrap(model: Any, layout: Layout) -> Any:
             use_distributed_optimizer=True,
             overlap_grad_reduce=layout.overlap,
             overlap_param_gather=layout.overlap,
-            bucket_size=min(usual, max(1, trained // _BUCKETS)),
+            bucket_size=layout.bucket(trained),
         ),
         model,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,58 @@ def test_what_a_suggestion_takes_of_the_nodes_own_memory_is_told() -> None:
     # fp32 weights, moments, gradients, and the copy that a checkpoint is written from.
     assert found["suggestion"]["host_bytes_per_node"] == pytest.approx(28 * found["parameters"], rel=1e-3)
     assert "GiB of each node's own memory)" in str(refusal(found))
+
+
+OFFLOADED = (
+    "slurm.nodes=1",
+    "pretrain.engine=deepspeed",
+    "pretrain.parallel={processes: 8, zero: '3', offload: optimizer}",
+    "pretrain.recompute=layers",
+)
+
+
+def test_a_nodes_own_memory_is_compared_where_the_run_file_says_it(capsys: pytest.CaptureFixture[str]) -> None:
+    free = of_recipe("70b-4-nodes", *OFFLOADED)
+    needed = free["memory"]["host_bytes_per_node"] / 2**30
+    assert (free["fits"], free["node_bytes"]) == (True, None)
+    enough, short = math.ceil(needed), math.floor(needed)
+    assert of_recipe("70b-4-nodes", *OFFLOADED, f"slurm.memory_gib={enough}")["fits"] is True
+    found = of_recipe("70b-4-nodes", *OFFLOADED, f"slurm.memory_gib={short}")
+    assert found["fits"] is False
+    assert found["memory"]["device_bytes"] < found["limit_bytes"]
+    why = f"needs {needed:,.0f} GiB of each node's own memory, slurm.memory_gib is {short:,}; "
+    assert str(refusal(found)).startswith(why)
+    # What is suggested instead keeps to it as well: no offload on one node, but more nodes.
+    assert found["suggestion"] is None
+    assert found["more_nodes"]["host_bytes_per_node"] <= found["node_bytes"]
+    words = [word for change in OFFLOADED for word in ("--set", change)]
+    assert main(["pretrain", "estimate", str(BY_NAME["70b-4-nodes"]), *words]) == 0
+    assert "set slurm.memory_gib to have it compared" in " ".join(capsys.readouterr().out.split())
+
+
+def test_too_little_memory_of_a_node_is_seen_without_a_gpu() -> None:
+    run = load(BY_NAME["70b-4-nodes"], Run, (*OFFLOADED, "slurm.gpu=null", "slurm.memory_gib=64"))
+    found = estimate(run, None, GUESSED)
+    assert found["fits"] is False
+    assert "per GPU" not in str(refusal(found))
+
+
+def test_a_checkpoint_that_training_waits_for_needs_no_copy_on_the_host() -> None:
+    copied, waited = (of_recipe("8b-1-node", f"pretrain.checkpoint.asynchronous={word}") for word in ("true", "false"))
+    assert copied["memory"]["host_bytes_per_node"] == pytest.approx(12 * PUBLISHED["8b"], rel=1e-3)
+    assert waited["memory"]["host_bytes_per_node"] == 0
+    assert waited["memory"]["device_bytes"] == copied["memory"]["device_bytes"]
+
+
+def test_overlap_pads_the_buckets_of_the_first_stage_and_stays_in_what_is_suggested() -> None:
+    plain, overlapped = (
+        of_recipe("8b-4-nodes", f"pretrain.parallel={{processes: 8, overlap: {word}}}") for word in ("false", "true")
+    )
+    assert "overlap true" in overlapped["layout"]["shown"]
+    assert "overlap true" in overlapped["suggestion"]["layout"]
+    assert "overlap" not in plain["suggestion"]["layout"]
+    more = overlapped["memory"]["device"]["weights"] - plain["memory"]["device"]["weights"]
+    assert 0 <= more < 1e-3 * plain["memory"]["device"]["weights"]
 
 
 def test_a_clearly_faster_layout_is_suggested_though_the_asked_one_fits() -> None:

@@ -34,6 +34,8 @@ LAYOUTS: dict[str, Any] = {
     "context 2": ("megatron", 2, {"context": 2}),
     "tensor 2 x pipeline 2": ("megatron", 4, {"tensor": 2, "pipeline": 2}),
     "pipeline 2 x data 2": ("megatron", 4, {"pipeline": 2}),
+    "data 4, overlap": ("megatron", 4, {"overlap": True}),
+    "pipeline 2 x data 2, overlap": ("megatron", 4, {"pipeline": 2, "overlap": True}),
 }
 """Engine, processes and `parallel`; those of an engine and a number of processes run in one job."""
 
