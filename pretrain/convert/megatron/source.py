@@ -154,11 +154,10 @@ class _Index:
         folded = row.shape[: row.folded]
         above = 0 if name.half is None else name.half * prod(folded) // 2
         first = box.offsets[0] + above
-        last = min(first + box.sizes[0], prod(folded))  # what is below is padding of the vocabulary
         found = self.weights if name.weights else self.optimizer
-        for leading in boxes_of_flat_range(folded, first, last):
+        for leading in boxes_of_flat_range(folded, first, first + box.sizes[0]):
             unfolded = Box(leading.offsets + box.offsets[1:], leading.sizes + box.sizes[1:])
-            for piece in row.to_hf(unfolded):
+            for piece in row.to_hf(unfolded):  # which leaves out the vocabulary's padding
                 at = names.flat_index(folded, piece.core.offsets) - above
                 shift = at - piece.hf.offsets[0]
                 found[piece.name, name.kind].append(_Part(piece.hf, chunk, layer, shift))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch.distributed.checkpoint.filesystem import _StorageInfo
+from torch.distributed.checkpoint.metadata import BytesStorageMetadata, Metadata, MetadataIndex
 from transformers import LlamaConfig
 
 from configs.errors import UserError
@@ -15,7 +18,7 @@ from pretrain.checkpoint.boxes import Box
 from pretrain.convert.megatron.source import open_megatron
 from pretrain.convert.model import Model
 from pretrain.convert.source import refuse_leftovers
-from tests.pretrain.convert.megatron.models import CONFIGS, Made, Models, assert_same, rename_tensors
+from tests.pretrain.convert.megatron.models import CONFIGS, Made, Models, assert_same, change_metadata, rename_tensors
 
 
 @pytest.mark.parametrize("name", list(CONFIGS))
@@ -69,6 +72,28 @@ def test_names_with_nemos_prefix_are_found(folder: Path, llama: Made) -> None:
     rename_tensors(folder, renamed)
 
     assert_same(open_megatron(folder, llama.model), llama)
+
+
+def test_the_number_of_steps_is_found_where_newer_versions_put_it(folder: Path, llama: Made) -> None:
+    saved = io.BytesIO()
+    torch.save([torch.load(folder / "common.pt")], saved)
+    (folder / "common.pt").unlink()
+    file = folder / "__0_0.distcp"
+    offset = file.stat().st_size
+    with file.open("ab") as out:
+        out.write(saved.getvalue())
+
+    def add(metadata: Metadata) -> None:
+        metadata.state_dict_metadata["common_state/shard_0_1"] = BytesStorageMetadata()
+        index = MetadataIndex("common_state/shard_0_1")
+        metadata.storage_data[index] = _StorageInfo(file.name, offset, len(saved.getvalue()))
+
+    assert open_megatron(folder, llama.model).step == 0
+    change_metadata(folder, add)
+
+    source = open_megatron(folder, llama.model)
+
+    assert (source.step, source.adam_steps) == (5, 5)
 
 
 def test_a_box_reads_no_more_than_its_rows(tmp_path: Path) -> None:
