@@ -5,19 +5,22 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from configs.artifact import Claim
 from corpus.shards import read_batches
 from pretrain.document_format import DocumentFormat
 from pretrain.indexed_tokens import Int64, Tokens, token_dtype, write_documents
 
-# So much text at a time: its tokens as Python numbers take about a hundred times as much memory.
-_BATCH_BYTES = 4_000_000
+# So much text at a time: where the library encodes, tokens as Python numbers take about a hundred times as much memory.
+_PIECE_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -43,19 +46,25 @@ def tokenise_shard(claim: Claim, argument: TokeniseArgument) -> dict[str, int]:
         os.environ["TOKENIZERS_PARALLELISM"] = "true" if argument.threads > 1 else "false"
     form = DocumentFormat.from_folder(argument.tokenizer, argument.end_of_document)
     dtype = token_dtype(form.tokenizer.size)
-    documents, tokens = write_documents(claim, argument.shard.stem, _encoded(argument.shard, form, dtype), dtype)
+    encoded = _encoded(argument.shard, form, dtype, argument.threads)
+    documents, tokens = write_documents(claim, argument.shard.stem, encoded, dtype)
     return {"documents": documents, "tokens": tokens}
 
 
-def _encoded(shard: Path, form: DocumentFormat, dtype: np.dtype[Any]) -> Iterator[tuple[Tokens, Int64]]:
-    texts: list[str] = []
-    size = 0
-    for batch in read_batches([shard], ["text"]):
-        for text in batch.column("text").to_pylist():
-            texts.append(text)
-            size += len(text) * 3
-            if size >= _BATCH_BYTES:
-                yield form.encode_arrays(texts, dtype)
-                texts, size = [], 0
-    if texts:
-        yield form.encode_arrays(texts, dtype)
+def _encoded(shard: Path, form: DocumentFormat, dtype: np.dtype[Any], threads: int) -> Iterator[tuple[Tokens, Int64]]:
+    with ThreadPoolExecutor(threads) as pool:
+        for batch in read_batches([shard], ["text"]):
+            text = batch.column("text").cast(pa.large_string())
+            yield from pool.map(lambda piece: form.encode_column(piece, dtype), pieces(text, _PIECE_BYTES))
+
+
+def pieces(text: pa.LargeStringArray, most_bytes: int) -> Iterator[pa.LargeStringArray]:
+    """The same documents, some at a time: at most so many bytes, or one document."""
+    lengths_N = pc.binary_length(text).to_numpy(zero_copy_only=False)
+    end_N = np.cumsum(lengths_N)
+    first = 0
+    while first < len(text):
+        before = end_N[first] - lengths_N[first]
+        behind = max(first + 1, int(np.searchsorted(end_N, before + most_bytes, side="right")))
+        yield text.slice(first, behind - first)
+        first = behind

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from configs.errors import UserError
@@ -58,3 +60,16 @@ def test_an_end_that_does_not_exist_is_refused_with_those_that_do(base: Path, to
         f"pretrain.end_of_document: {base} has no token {told}; name one of its special tokens, "
         "such as '<|endoftext|>', '<|im_start|>', '<|im_end|>'"
     )
+
+
+@pytest.mark.parametrize("normalizer", [None, {"type": "NFC"}], ids=["compiled", "by the library"])
+def test_a_column_has_the_ids_of_its_documents_whoever_encodes_it(
+    base: Path, tmp_path: Path, normalizer: dict[str, str] | None
+) -> None:
+    definition = json.loads((base / "tokenizer.json").read_text())
+    (tmp_path / "tokenizer.json").write_text(json.dumps({**definition, "normalizer": normalizer}))
+    form = DocumentFormat.from_folder(tmp_path, "<|endoftext|>")
+    texts = ["点検 12", "", "The pump moves a small amount.", "が か\u3099"]
+    tokens_T, length_N = form.encode_column(pa.array(texts, pa.large_string()), np.dtype(np.uint16))
+    assert tokens_T.dtype == np.uint16
+    assert [ids.tolist() for ids in np.split(tokens_T, np.cumsum(length_N)[:-1])] == form.encode(texts)
