@@ -32,7 +32,7 @@ def measure() -> Figures:
             take_step(engine, tokens_T)
 
         step_s = best_seconds(step, rounds=3)
-        stall_s, beside_s = _beside(engine, root / "beside", step)
+        stall_s, beside_s = beside_a_save(engine, root / "beside", step)
         checkpoint, write_s = _written(engine, root / "alone")
         copy_s = _copied(checkpoint.dir, root / "copy")
         began = time.perf_counter()
@@ -48,8 +48,13 @@ def measure() -> Figures:
     }
 
 
-def _beside(engine: Engine, root: Path, step: Callable[[], None]) -> tuple[float, float]:
-    """Seconds until training may go on, and of the step that follows, during which the files are written."""
+def beside_a_save(engine: Engine, root: Path, step: Callable[[], None]) -> tuple[float, float]:
+    """Seconds until training may go on, and of the step that follows, during which the files are written.
+
+    Args:
+        root: a directory that is made.
+        step: trains.
+    """
     root.mkdir()
     with Saver(root, {}, _nothing) as saver:
         saver.prepare(engine, lambda name: True, Checkpoint(), [1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -74,5 +75,9 @@ def take_step(engine: Engine, tokens_T: torch.Tensor) -> None:
     labels_T[-1] = NO_LABEL
     positions_T = torch.arange(len(tokens_T))
     bounds = torch.tensor([0, len(tokens_T)], dtype=torch.int32)
-    batch = MicroBatch(tokens_T, labels_T, positions_T, bounds, torch.zeros_like(positions_T))
-    engine.train_step([batch], _RATES, Limits(1e9))
+    train_on(engine, [MicroBatch(tokens_T, labels_T, positions_T, bounds, torch.zeros_like(positions_T))])
+
+
+def train_on(engine: Engine, micro_batches: Sequence[MicroBatch]) -> None:
+    """Forward, backward and update on micro-batches."""
+    engine.train_step(micro_batches, _RATES, Limits(1e9))

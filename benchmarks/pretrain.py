@@ -1,10 +1,12 @@
-"""Speed of a training step with each engine, beside a bare torch loop over the same model and tokens."""
+"""Speed of a training step with each engine beside a bare torch loop of the same model, and what it waits for."""
 
 from __future__ import annotations
 
 import contextlib
 import tempfile
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,12 +14,20 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import LlamaForCausalLM
 
+from benchmarks.checkpoint import beside_a_save
 from benchmarks.figures import Figures, best_seconds, figure
-from benchmarks.one_llama import Size, take_step
+from benchmarks.one_llama import Size, take_step, train_on
+from benchmarks.packed_text import loader
 from configs.schema.pretrain import EngineName
 from pretrain import hardware
+from pretrain.engines.base import Engine
 from pretrain.flops import ModelFlops, causal_pairs, utilisation
+from pretrain.loader import Loader
+from pretrain.prefetch import Prefetch
 
+_FED_STEPS = 5
+_MOST_WAITING = 0.02
+"""Share of steps; a loader that is this slow is one that training waits for."""
 _ENGINES: tuple[EngineName, ...] = ("single", "deepspeed", "megatron")
 _ON_CPU = (Size("0.03B", 512, 1408, 8, 8, 4, 8192, 1024),)
 _ON_GPU = (
@@ -28,7 +38,12 @@ _ON_GPU = (
 
 
 def measure() -> Figures:
-    """Tokens per second of forward, backward and update, on one document as long as a sequence, on one device."""
+    """Of each engine, on one device: how fast it trains, and how long it waits for data and for checkpoints.
+
+    Tokens per second are of forward, backward and update on one document as long as a sequence. Waiting for data is a
+    share of the time of steps that are fed as in training, from packed files by a thread, beside what it would be if
+    each step prepared its own. The stall of a checkpoint is the time until the next step begins, in such steps.
+    """
     on_gpu = torch.cuda.is_available()
     figures: Figures = {}
     for size in _ON_GPU if on_gpu else _ON_CPU:
@@ -47,22 +62,66 @@ def _of_size(size: Size, folder: Path) -> Figures:
     for name in _ENGINES:
         if name != "single" and find_spec(name) is None:
             continue
-        ours_s = _engine_seconds(name, size, folder)
-        figures[f"pretrain/{name}_{size.name}"] = figure(
-            size.tokens / ours_s,
+        measured = _measured(name, size, folder)
+        what = f"pretrain/{name}_{size.name}"
+        figures[what] = figure(
+            size.tokens / measured.step_s,
             "tokens/s",
             bare_torch_loop=size.tokens / bare_s,
-            **({} if peak is None else {"model_flops_utilisation": utilisation(flops, ours_s, 1, peak)}),
+            **({} if peak is None else {"model_flops_utilisation": utilisation(flops, measured.step_s, 1, peak)}),
         )
+        figures[f"{what}_data_wait"] = figure(
+            measured.data_wait, "share", limit=_MOST_WAITING, prepared_in_the_step=measured.unprepared
+        )
+        stall = measured.stall_s / measured.step_s
+        figures[f"{what}_checkpoint_stall"] = figure(stall, "steps", step_seconds=measured.step_s)
     return figures
 
 
-def _engine_seconds(name: EngineName, size: Size, folder: Path) -> float:
+@dataclass(frozen=True)
+class _Measured:
+    """Of one engine."""
+
+    step_s: float
+    data_wait: float
+    """Share of the time of steps, 0 to 1."""
+    unprepared: float
+    """The same if nothing were prepared ahead."""
+    stall_s: float
+    """From the begin of a save until training goes on."""
+
+
+def _measured(name: EngineName, size: Size, folder: Path) -> _Measured:
     engine = size.engine(name, folder)
     tokens_T = size.text()
-    seconds = best_seconds(lambda: take_step(engine, tokens_T))
+
+    def step() -> None:
+        take_step(engine, tokens_T)
+
+    step_s = best_seconds(step)
+    data = loader(folder, size.vocabulary, size.tokens)
+    waited_s, fed_s = _fed(engine, data)
+    prepare_s = best_seconds(lambda: data.micro_batches(_FED_STEPS + 1, (0, 1)))
+    with tempfile.TemporaryDirectory() as saves:
+        stall_s, _ = beside_a_save(engine, Path(saves) / "checkpoints", step)
     engine.close()
-    return seconds
+    return _Measured(step_s, waited_s / fed_s, prepare_s / (prepare_s + step_s), stall_s)
+
+
+def _fed(engine: Engine, data: Loader) -> tuple[float, float]:
+    """Seconds that steps waited for their micro-batches, and that they took; the first, which has to, is left out."""
+    waited_s, began = 0.0, 0.0
+    with Prefetch(lambda step: data.micro_batches(step, (0, 1)), _FED_STEPS + 1) as batches_of:
+        for step in range(_FED_STEPS + 1):
+            asked = time.perf_counter()
+            batches = batches_of.take(step)
+            if step == 0:
+                train_on(engine, batches)
+                began = time.perf_counter()
+            else:
+                waited_s += time.perf_counter() - asked
+                train_on(engine, batches)
+    return waited_s, time.perf_counter() - began
 
 
 def _bare_step(size: Size, folder: Path) -> Callable[[], None]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -205,7 +206,15 @@ def _import_deepspeed() -> Any:
 
     # It would compile a shared-memory op when it joins the process group; two ranks racing for that hang.
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+    # It prints tables of memory while it is built in bfloat16, and collects garbage for each. It does so by `print`;
+    # what it logs, warnings among it, is not touched.
+    bf16_optimizer = import_module("deepspeed.runtime.bf16_optimizer")
+    bf16_optimizer.see_memory_usage = _say_nothing
     return deepspeed
+
+
+def _say_nothing(message: str, force: bool = False) -> None:
+    """In the place of DeepSpeed's `see_memory_usage`."""
 
 
 def build(spec: EngineSpec) -> DeepSpeedEngine:

@@ -37,3 +37,17 @@ def test_zero_3_in_bf16_is_single_in_bf16_with_the_optimizer_on_the_host_or_not(
             assert tokens == right_tokens
             assert nll == pytest.approx(right_nll, rel=2e-6)  # frequencies rounded to bfloat16 show as 1e-4
             assert norm == pytest.approx(right_norm, rel=2e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("zero", ["1", "3"])
+def test_an_engine_prints_no_table_of_memory(lab: Lab, zero: str) -> None:
+    if find_spec("deepspeed") is None:
+        pytest.skip("deepspeed is not installed")
+    case = lab.case(f"quiet {zero}", "deepspeed", LOAD, steps(0, 1), precision="bf16", parallel={"zero": zero})
+    before = set(lab.root.glob("job-*"))
+    lab.run([case], processes=1)
+    [job] = set(lab.root.glob("job-*")) - before
+    told = (job / "rank0.log").read_text()
+    assert "Memory" not in told
+    assert "MA " not in told
