@@ -208,7 +208,7 @@ def _import_deepspeed() -> Any:
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
     # It prints tables of memory while it is built in bfloat16, and collects garbage for each. It does so by `print`;
     # what it logs, warnings among it, is not touched.
-    bf16_optimizer = import_module("deepspeed.runtime.bf16_optimizer")
+    bf16_optimizer: Any = import_module("deepspeed.runtime.bf16_optimizer")
     bf16_optimizer.see_memory_usage = _say_nothing
     return deepspeed
 
