@@ -156,6 +156,22 @@ def test_moments_of_several_ages_are_refused(checkpoint: Path) -> None:
     refused(checkpoint, "Adam has taken 7, 30 steps")
 
 
+def test_what_nvme_offload_left_aside_is_refused(checkpoint: Path) -> None:
+    (checkpoint / "offloaded_tensors").mkdir()
+    refused(checkpoint, "part of the state is in offloaded_tensors, as NVMe offload left it")
+
+
+def test_a_fused_adam_without_zero_is_refused(models: dict[str, Model], tmp_path: Path) -> None:
+    folder = written(Made(models["tied"]), models["tied"], tmp_path / "in", Options(zero=0, dtype="bfloat16"))
+
+    def fused(state: Any) -> None:
+        groups = state["optimizer"].pop("fp32_groups")
+        state["optimizer"]["fp32_groups_flat"] = [torch.cat([one.reshape(-1) for one in groups[0]])]
+
+    rewrite(folder / MODEL, fused)
+    refused(folder, "with a fused Adam, DeepSpeed does not write which numbers are of which parameter")
+
+
 def test_without_zero_the_order_of_parameters_must_follow_from_their_shapes(
     models: dict[str, Model], tmp_path: Path
 ) -> None:

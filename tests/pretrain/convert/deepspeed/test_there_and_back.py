@@ -44,6 +44,18 @@ def test_partitions_hold_every_number_once(shapes: list[tuple[int, ...]], ranks:
     assert_tiled(parameters, list(layout.cut_evenly(0, parameters, ranks)), length, ranks)
 
 
+@given(SHAPES, st.integers(1, 5), st.data())
+def test_numbers_that_are_moved_apart_are_found(shapes: list[tuple[int, ...]], ranks: int, data: st.DataObject) -> None:
+    parameters = named(shapes)
+    paddings = [data.draw(st.integers(0, 7)) for _ in shapes]
+    total = sum(map(math.prod, shapes)) + sum(paddings)
+    partition = -(-total // ranks)
+    stretches = list(layout.end_to_end(0, parameters, partition, paddings=paddings))
+    assert_tiled(parameters, stretches, partition, ranks)
+    begins = [one.rank * partition + one.offset for one in stretches if one.first == 0]
+    assert begins == [sum(map(math.prod, shapes[:at])) + sum(paddings[:at]) for at in range(len(shapes))]
+
+
 @given(SHAPES, st.integers(1, 4), st.integers(1, 40))
 def test_a_sub_group_ends_with_the_parameter_that_fills_it(
     shapes: list[tuple[int, ...]], ranks: int, limit: int
