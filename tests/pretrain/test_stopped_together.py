@@ -25,14 +25,21 @@ MakeRun = Callable[..., Run]
 
 pytestmark = pytest.mark.slow
 
-# Trains through the command line; the forward passes of rank 1 take longer.
-_SLOWED = """
-import os, sys, time
+# Trains through the command line; forward passes of rank 1 take longer, or its disk is full.
+_DISTURBED = """
+import errno, os, sys, time
 from configs.program import run_program
+from pretrain.checkpoint import saver
 from pretrain.engines import hf_model
 
-run_file, slower_s, *words = sys.argv[1:]
+run_file, slower_s, disk, *words = sys.argv[1:]
 losses = hf_model.losses
+
+def full(directory, *arguments, **named):
+    raise OSError(errno.ENOSPC, "No space left on device", str(directory))
+
+if disk == "full" and os.environ["RANK"] == "1":
+    saver.write_files = full
 
 def slow(*arguments):
     time.sleep(float(slower_s) if os.environ["RANK"] == "1" else 0)
@@ -45,10 +52,12 @@ run_program("tsugiki pretrain", "pretrain.cli")
 """
 
 
-def stopped(root: Path, run: Run, capfd: pytest.CaptureFixture[str], *words: str, slower_s: float = 0.0) -> str:
+def stopped(
+    root: Path, run: Run, capfd: pytest.CaptureFixture[str], *words: str, slower_s: float = 0.0, disk: str = ""
+) -> str:
     """What two processes say that train until something stops them."""
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-W", "ignore", "-c", _SLOWED, str(root / "run.yaml"), str(slower_s)]
+    command = [sys.executable, "-W", "ignore", "-c", _DISTURBED, str(root / "run.yaml"), str(slower_s), disk]
     with pytest.raises(UserError, match=r"^training stopped: process 0 ended with status 1; its message stands above$"):
         run_together([*command, f"run.dir={run.run.dir}", *words], 2, environment)
     said = capfd.readouterr().err
@@ -107,3 +116,20 @@ def test_too_many_skipped_steps_stop_both(
     assert said.count("tsugiki: pretrain.guards: 3 steps were skipped, max_skipped is 2") == 1
     assert [step["skipped"] for step in steps(run)] == [True] * 3
     assert [path.name for path in complete(checkpoints_dir(run))] == ["step-00000001", "step-00000002"]
+
+
+def test_a_disk_that_is_full_for_one_stops_both(
+    packed: MakeRun, packed_root: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("deepspeed", reason="DeepSpeed is not installed")
+    words = (
+        "pretrain.engine=deepspeed",
+        "pretrain.parallel={processes: 2, zero: 1}",
+        "pretrain.checkpoint.every_steps=2",
+    )
+    run = packed(*words)
+    said = stopped(packed_root, run, capfd, *words, disk="full")
+    assert re.findall(r"^tsugiki: \S+: no space left on the device; ", said, re.MULTILINE) != []
+    assert said.count("no space left on the device") == 1
+    assert complete(checkpoints_dir(run)) == []
+    assert len(steps(run)) < 12

@@ -1,8 +1,8 @@
 """The newest supported megatron-core computes what the installed one computes.
 
-It needs Python 3.12, but is plain Python where we use it, and its unpacked wheel runs on 3.11 as well: `make slow` puts it
-beside the installed one. Python 3.12 itself is not tried: torch's wheel for it, 527 MB, is a CUDA build and needs CUDA's
-libraries besides; the CPU build is not in the package index.
+It needs Python 3.12, but is plain Python where we use it, and its unpacked wheel runs on 3.11 as well: `make slow` puts
+it beside the installed one. Python 3.12 itself is not tried: torch's wheel for it, 527 MB, is a CUDA build and needs
+CUDA's libraries besides; the CPU build is not in the package index.
 """
 
 from __future__ import annotations
