@@ -343,3 +343,25 @@ def test_two_processes_go_back_together_and_leave_out_the_same(
         assert losses == pytest.approx([line["loss_nats"] for line in lines_of(gone_back, "step")], rel=1e-4)
         shutil.rmtree(run.run.dir)
     assert ends[0] == ends[1]
+
+
+@pytest.mark.slow
+def test_gone_back_on_one_process_two_go_on_and_leave_out_the_same(
+    gone_back: Run, packed: MakeRun, packed_root: Path
+) -> None:
+    pytest.importorskip("deepspeed")
+    run = packed(GUARDS)
+    words = [f"run.dir={run.run.dir}", GUARDS]
+    killed = started(packed_root, words, ("pretrain.start", "resume", 2))
+    subprocess.run(killed, env=ENVIRONMENT, cwd=REPOSITORY, capture_output=True, check=False)
+    root = checkpoints_dir(run)
+    written = (root / ROLLBACKS).read_bytes()
+    assert not (root / "manifest.json").exists()
+    engine, parallel = LAYOUTS["zero 1"]
+    words += [f"pretrain.engine={engine}", f"pretrain.parallel={parallel}"]
+    run_together(started(packed_root, words), 2, ENVIRONMENT)
+    assert (root / ROLLBACKS).read_bytes() == written == (checkpoints_dir(gone_back) / ROLLBACKS).read_bytes()
+    for kind in ("order", "rollback"):
+        assert lines_of(run, kind) == lines_of(gone_back, kind)
+    losses = [line["loss_nats"] for line in lines_of(run, "step")]
+    assert losses == pytest.approx([line["loss_nats"] for line in lines_of(gone_back, "step")], rel=1e-4)
