@@ -9,6 +9,7 @@ import os
 import socket
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,6 +17,13 @@ from typing import Any, BinaryIO
 from configs.errors import UserError, from_os_error
 
 TEMPORARY = ".partial"
+
+_WRITE_BYTES = 1 << 18
+"""Most bytes given to the kernel at once: in writes of 4 MiB a gigabyte cost Linux 6.18 1.8 to 2.3 s of CPU time, in
+writes of 256 KiB 0.4 s (`dd`, ext4, a virtual machine with fragmented memory)."""
+
+_WRITE_BACK_BYTES = 1 << 25
+"""After so many the disk begins to write, so that less is left to wait for at the end."""
 
 
 class HashingFile(io.RawIOBase):
@@ -25,15 +33,45 @@ class HashingFile(io.RawIOBase):
         self._raw = raw
         self._sha256 = hashlib.sha256()
         self._bytes = 0
+        self._begun = 0
+        self._hasher: ThreadPoolExecutor | None = None
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: Any) -> int:
-        self._sha256.update(data)
-        written = self._raw.write(data)
-        self._bytes += written
-        return written
+        view = memoryview(data)
+        if view.nbytes <= _WRITE_BYTES:
+            self._sha256.update(view)
+            self._raw.write(view)
+        else:
+            self._write_large(view.cast("B"))
+        self._bytes += view.nbytes
+        if self._bytes - self._begun >= _WRITE_BACK_BYTES:
+            self._begin_write_back()
+        return view.nbytes
+
+    def _write_large(self, view: memoryview) -> None:
+        """Hash and write beside each other; the caller may change the memory when this returns."""
+        if self._hasher is None:
+            self._hasher = ThreadPoolExecutor(1, "hash")
+        hashed = self._hasher.submit(self._sha256.update, view)
+        try:
+            for start in range(0, view.nbytes, _WRITE_BYTES):
+                self._raw.write(view[start : start + _WRITE_BYTES])
+        finally:
+            hashed.result()
+
+    def _begin_write_back(self) -> None:
+        self._raw.flush()
+        # Of pages that are not written yet, Linux takes this advice as: write them soon. They stay cached.
+        os.posix_fadvise(self._raw.fileno(), self._begun, self._bytes - self._begun, os.POSIX_FADV_DONTNEED)
+        self._begun = self._bytes
+
+    def end_hashing(self) -> None:
+        """Let go of the thread that hashes."""
+        if self._hasher is not None:
+            self._hasher.shutdown()
 
     def tell(self) -> int:
         return self._bytes
@@ -59,9 +97,12 @@ def atomic_file(path: Path) -> Iterator[HashingFile]:
     temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.{uuid.uuid4().hex[:8]}{TEMPORARY}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb", buffering=1 << 20) as raw:
+        with open(temporary, "wb", buffering=_WRITE_BYTES) as raw:
             writer = HashingFile(raw)
-            yield writer
+            try:
+                yield writer
+            finally:
+                writer.end_hashing()
             raw.flush()
             os.fsync(raw.fileno())
         os.replace(temporary, path)
