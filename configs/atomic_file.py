@@ -34,7 +34,7 @@ class HashingFile(io.RawIOBase):
         self._sha256 = hashlib.sha256()
         self._bytes = 0
         self._begun = 0
-        self._hasher: ThreadPoolExecutor | None = None
+        self._beside = ThreadPoolExecutor(2, "file")  # starts no thread before it is needed
 
     def writable(self) -> bool:
         return True
@@ -53,9 +53,7 @@ class HashingFile(io.RawIOBase):
 
     def _write_large(self, view: memoryview) -> None:
         """Hash and write beside each other; the caller may change the memory when this returns."""
-        if self._hasher is None:
-            self._hasher = ThreadPoolExecutor(1, "hash")
-        hashed = self._hasher.submit(self._sha256.update, view)
+        hashed = self._beside.submit(self._sha256.update, view)
         try:
             for start in range(0, view.nbytes, _WRITE_BYTES):
                 self._raw.write(view[start : start + _WRITE_BYTES])
@@ -65,13 +63,13 @@ class HashingFile(io.RawIOBase):
     def _begin_write_back(self) -> None:
         self._raw.flush()
         # Of pages that are not written yet, Linux takes this advice as: write them soon. They stay cached.
-        os.posix_fadvise(self._raw.fileno(), self._begun, self._bytes - self._begun, os.POSIX_FADV_DONTNEED)
-        self._begun = self._bytes
+        # The call waits while the disk has enough to do, so another thread makes it.
+        begun, self._begun = self._begun, self._bytes
+        self._beside.submit(os.posix_fadvise, self._raw.fileno(), begun, self._bytes - begun, os.POSIX_FADV_DONTNEED)
 
-    def end_hashing(self) -> None:
-        """Let go of the thread that hashes."""
-        if self._hasher is not None:
-            self._hasher.shutdown()
+    def end_threads(self) -> None:
+        """Wait for what is done beside the writing; before the file is closed."""
+        self._beside.shutdown()
 
     def tell(self) -> int:
         return self._bytes
@@ -102,7 +100,7 @@ def atomic_file(path: Path) -> Iterator[HashingFile]:
             try:
                 yield writer
             finally:
-                writer.end_hashing()
+                writer.end_threads()
             raw.flush()
             os.fsync(raw.fileno())
         os.replace(temporary, path)
