@@ -23,6 +23,8 @@ Files = Mapping[str, bytes]
 
 _API = re.compile(r"^/api/(models|datasets)/(?P<name>[^/]+/[^/]+)(/(?P<what>revision|tree|paths-info)/(?P<rest>.+))?$")
 _RESOLVE = re.compile(r"^/(?P<datasets>datasets/)?(?P<name>[^/]+/[^/]+)/resolve/(?P<rest>.+)$")
+EXPIRED = "hf_expired"
+"""A token that the hub does not take any more."""
 _LARGE = (".safetensors", ".bin", ".parquet", ".gguf", ".pth")
 
 
@@ -123,7 +125,10 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         token = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
         self.hub.asked.append(Asked(self.command, path, self.headers.get("Host") or "", bool(token)))
-        if self.hub.down:
+        if token == EXPIRED:
+            said = "Invalid credentials in Authorization header"
+            self._refuse(401, "", said, {"X-Error-Message": said})
+        elif self.hub.down:
             self._refuse(503, "", "the service is unavailable")
         elif path.startswith("/large/"):
             commit, _, name = path.removeprefix("/large/").partition("/")

@@ -129,6 +129,20 @@ def test_tokens_of_another_tokenizer_are_refused_by_the_first_that_it_lacks(
     assert not (tmp_path / "run" / "checkpoints").exists()
 
 
+def test_truncated_tokens_that_are_brought_are_named_before_any_are_packed(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tokens, lengths = np.array([5, 6, 7, 8]), np.array([2, 2])
+    write_documents(Claim(tmp_path, "task", "digest"), "brought", [(tokens, lengths)], np.dtype(np.int32))
+    shorten(tmp_path / "brought.bin")
+    mixture = "pretrain.stages={all: {tokens: 3072, mixture: {mine: 0.5, inhouse: 0.5}}}"
+    sources = f"pretrain.token_sources={{mine: {tmp_path}/brought}}"
+    assert main(words(finished, tmp_path / "run", sources, mixture)) == 1
+    err = capsys.readouterr().err
+    assert err.endswith(f"tsugiki: {tmp_path}/brought.bin: 15 bytes, its index says 16; truncated? copy it again\n")
+    assert not list((tmp_path / "run" / "tokens").glob("*.bin"))
+
+
 def test_token_shards_stay_with_the_tokenizer_that_made_them(
     finished: Path, packed: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
