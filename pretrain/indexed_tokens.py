@@ -92,7 +92,9 @@ class IndexedTokens:
         # The last sequence says how long the file is; adding up a billion lengths would take seconds.
         expected = int(self.start_N[-1]) + int(self.sequence_N[-1]) * self.dtype.itemsize if sequences else 0
         if tokens.stat().st_size != expected:
-            raise UserError(f"{tokens}: {tokens.stat().st_size} bytes, its index says {expected}; truncated? copy it again")
+            raise UserError(
+                f"{tokens}: {tokens.stat().st_size} bytes, its index says {expected}; truncated? copy it again"
+            )
         self._end = expected // self.dtype.itemsize
         self._tokens = _mapped(tokens, self.dtype, 0, self._end)
         self._added = end
