@@ -28,7 +28,8 @@ def layer_bytes(model: Model, setup: Setup) -> float:
     hidden, queries, inner = int(config.hidden_size), heads * head_dim(config), int(config.intermediate_size)
     # Two norms keep their input in float32, their result, and a number; two inputs of matrices are as wide.
     between = 2 * (_FP32 + width) * hidden + 2 * width * hidden + 2 * _FP32
-    # The result, and once more as the input of the last matrix; queries; keys and values, repeated for grouped heads.
+    # The result, and once more as the input of the last matrix; queries; keys and values, repeated for grouped heads as
+    # sdpa wants them. Other kernels do not, but which one will prove itself is not known here.
     attention = 3 * width * queries + 2 * width * queries * setup.parallel.context + _FP32 * heads
     if any(name.endswith("q_norm.weight") for name in model.parameters.shapes):
         attention += (_FP32 + width) * (queries + int(config.num_key_value_heads) * head_dim(config))
