@@ -8,42 +8,45 @@ from __future__ import annotations
 
 import io
 import pickle
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import IO, Any, cast
+from functools import lru_cache, partial
+from math import prod
+from typing import Any
 
 import torch
 from torch.distributed.checkpoint import metadata
 from torch.distributed.checkpoint.filesystem import _StorageInfo
 
 from pretrain.checkpoint.boxes import Box
+from pretrain.convert import torch_file
 from pretrain.convert.megatron.dcp_folder import METADATA
 
 FILE_BYTES = 1 << 30
 """A file is closed when the next chunk would make it larger; a larger chunk has a file of its own."""
 
 
+Reads = Callable[[], Iterator[Callable[[], torch.Tensor]]]
+
+
 @dataclass(frozen=True)
 class TensorItem:
-    """A chunk of a tensor, made when its turn comes."""
+    """A chunk of a tensor, read while it is written."""
 
     key: str
     shape: tuple[int, ...]
     """Of the whole tensor."""
     box: Box
     dtype: torch.dtype
-    make: Callable[[], torch.Tensor]
-    """Gives the chunk, in the box's shape."""
+    reads: Reads
+    """Gives what gives the numbers of the chunk, in order, in pieces of any shape."""
 
     @property
     def bytes(self) -> int:
         return _archive_bytes(self.box.sizes, self.dtype)
 
-    def write(self, file: io.RawIOBase) -> None:
-        torch.save(self.make(), cast(IO[bytes], file))
+    def write(self, file: io.RawIOBase, told: Callable[[int], None]) -> None:
+        _archive(file, self.box.sizes, self.dtype, self.reads, told)
 
     @property
     def index(self) -> metadata.MetadataIndex:
@@ -61,7 +64,7 @@ class ObjectItem:
     def bytes(self) -> int:
         return len(self.data)
 
-    def write(self, file: io.RawIOBase) -> None:
+    def write(self, file: io.RawIOBase, told: Callable[[int], None]) -> None:
         file.write(self.data)
 
     @property
@@ -85,44 +88,26 @@ def into_files(rank: int, items: Iterable[Item], file_bytes: int = FILE_BYTES) -
     return files
 
 
-def jobs(files: Mapping[str, Sequence[Item]]) -> Iterator[tuple[str, Job]]:
-    """What writes each file, and `.metadata`; two of the largest chunks are held, however many files are written."""
-    room = _Room(2 * max(item.bytes for items in files.values() for item in items))
+def jobs(files: Mapping[str, Sequence[Item]], told: Callable[[int], None]) -> Iterator[tuple[str, Job]]:
+    """What writes each file, and `.metadata`.
+
+    Args:
+        told: is told how many more bytes of tensors are written.
+    """
     for name, items in files.items():
-        yield name, _writing(name, items, room)
+        yield name, _writing(name, items, told)
     described = pickle.dumps(_metadata(files))
     yield METADATA, lambda file: file.write(described)
 
 
-def _writing(name: str, items: Sequence[Item], room: _Room) -> Job:
+def _writing(name: str, items: Sequence[Item], told: Callable[[int], None]) -> Job:
     def write(file: io.RawIOBase) -> None:
         for item, (offset, length) in zip(items, _places(items), strict=True):
-            with room.of(length):
-                item.write(file)
+            item.write(file, told)
             if file.tell() != offset + length:
                 raise RuntimeError(f"{name}: {item.key} takes {file.tell() - offset} bytes, planned were {length}")
 
     return write
-
-
-class _Room:
-    """Memory that threads share."""
-
-    def __init__(self, free: int) -> None:
-        self._free, self._changed = free, threading.Condition()
-
-    @contextmanager
-    def of(self, count: int) -> Iterator[None]:
-        """Wait until so many bytes are free, and hold them."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._free >= count)
-            self._free -= count
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._free += count
-                self._changed.notify_all()
 
 
 def _places(items: Sequence[Item]) -> Iterator[tuple[int, int]]:
@@ -162,8 +147,19 @@ class _Counter(io.RawIOBase):
         return len(data)
 
 
+_ZEROS = 1 << 20
+
+
 @lru_cache(maxsize=256)
 def _archive_bytes(sizes: tuple[int, ...], dtype: torch.dtype) -> int:
+    count, zeros = prod(sizes), torch.zeros(_ZEROS, dtype=dtype)
     counter = _Counter()
-    torch.save(torch.zeros(sizes, dtype=dtype), cast(IO[bytes], counter))
+    reads = (partial(torch.narrow, zeros, 0, 0, min(_ZEROS, count - at)) for at in range(0, count, _ZEROS))
+    _archive(counter, sizes, dtype, lambda: reads, lambda _: None)
     return counter.bytes
+
+
+def _archive(
+    file: io.RawIOBase, sizes: tuple[int, ...], dtype: torch.dtype, reads: Reads, told: Callable[[int], None]
+) -> None:
+    torch_file.write(file, torch_file.Lazy(torch_file.Storage(dtype, prod(sizes), reads), sizes), {}, told)

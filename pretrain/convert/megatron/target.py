@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping
-from functools import reduce
+from functools import partial, reduce
 from math import prod
 from pathlib import Path
 from typing import Any, get_args
@@ -42,13 +42,13 @@ def write(source: StateSource, out: Path, model: Model, options: Options, progre
         UserError: if the model cannot be cut up so, or the disk is full.
     """
     refuse_layout(model.config, options.tp, options.pp)
-    chunks = _Chunks(source, model, options, teller(progress))
+    chunks = _Chunks(source, model, options)
     files: dict[str, list[dist.Item]] = {}
     for stage in range(options.pp):
         for tp_rank in range(options.tp):
             files |= dist.into_files(stage * options.tp + tp_rank, chunks.of_rank(stage, tp_rank))
     folder = f"iter_{source.step:07d}" if source.step else "release"
-    jobs = {f"{folder}/{name}": job for name, job in dist.jobs(files)}
+    jobs = {f"{folder}/{name}": job for name, job in dist.jobs(files, teller(progress))}
     for name, data in {
         f"{folder}/common.pt": _saved(_common(source)),
         f"{folder}/metadata.json": json.dumps(_FORMAT).encode(),
@@ -82,8 +82,8 @@ def refuse_layout(config: PretrainedConfig, tp: int, pp: int) -> None:
 class _Chunks:
     """What each rank of a layout would save."""
 
-    def __init__(self, source: StateSource, model: Model, options: Options, told: Callable[[int], None]) -> None:
-        self._source, self._told, self._rows = source, told, model.rows
+    def __init__(self, source: StateSource, model: Model, options: Options) -> None:
+        self._source, self._rows = source, model.rows
         self._dtype = None if options.dtype is None else DTYPES[options.dtype]
         self._tp, self._pp = options.tp, options.pp
         self._layers: int = model.config.num_hidden_layers
@@ -144,19 +144,17 @@ class _Chunks:
             (*(1 for _ in axis), prod(run.sizes[: row.folded]), *run.sizes[row.folded :]),
         )
         shape = (*axis, prod(folded), *row.shape[row.folded :])
-        return dist.TensorItem(key, shape, box, dtype, lambda: self._chunk(row, run, kind, dtype).view(box.sizes))
+        return dist.TensorItem(key, shape, box, dtype, lambda: self._reads(row, run, kind, dtype))
 
-    def _chunk(self, row: Row, run: Box, kind: Kind, dtype: torch.dtype) -> torch.Tensor:
-        chunk = torch.empty(run.sizes, dtype=dtype)
-        for piece in row.to_hf(run):
-            # The same numbers in the same order; a piece is contiguous where its trailing dimensions are whole.
-            here = chunk[piece.core.within(run)]
+    def _reads(self, row: Row, run: Box, kind: Kind, dtype: torch.dtype) -> Iterator[Callable[[], torch.Tensor]]:
+        # Each piece is a stretch of rows of the run.
+        for piece in sorted(row.to_hf(run), key=lambda piece: piece.core):
             for part in pieces(piece.hf.sizes, dtype.itemsize):
                 offsets = tuple(a + b for a, b in zip(piece.hf.offsets, part.offsets, strict=True))
-                values = self._source.read(piece.name, Box(offsets, part.sizes), kind)
-                here.view(piece.hf.sizes)[part.slices] = cast(values, dtype, piece.name)
-                self._told(values.numel() * values.dtype.itemsize)
-        return chunk
+                yield partial(self._values, piece.name, Box(offsets, part.sizes), kind, dtype)
+
+    def _values(self, name: str, box: Box, kind: Kind, dtype: torch.dtype) -> torch.Tensor:
+        return cast(self._source.read(name, box, kind), dtype, name)
 
 
 _FORMAT = {
