@@ -34,7 +34,7 @@ _TELLING_GIGABYTES = 4.0
 _REST_S = 5.0
 
 
-def measure(gigabytes: float = 0.1, rounds: int = 2) -> Figures:
+def measure(gigabytes: float = 0.1) -> Figures:
     """Float32 weights of a Llama with as many layers as the size takes.
 
     Args:
@@ -47,7 +47,7 @@ def measure(gigabytes: float = 0.1, rounds: int = 2) -> Figures:
         largest = max(4 * math.prod(shape) for shape in model.shapes.values())
         figures: Figures = {}
         for name, source, to in (("to_checkpoint", "hf", "checkpoint"), ("to_hf", "checkpoint", "back")):
-            taken = list(_rounds(root, source, to, rounds))
+            taken = list(_rounds(root, source, to, rounds=1 if gigabytes >= _TELLING_GIGABYTES else 2))
             # Of a conversion and the copies right after it, so that others on the machine slow all alike.
             alone = statistics.median(one["cp"] / one["seconds"] for one in taken)
             synced = statistics.median(one["cp_and_sync"] / one["seconds"] for one in taken)
