@@ -123,9 +123,9 @@ def test_of_two_processes_one_fetches_the_base(place: Place) -> None:
 _BRING = "or fetch it elsewhere (`hf download team/base --local-dir DIR`) and name the folder\n"
 
 
-def _refused(place: Place, home: str, **more: str) -> str:
+def _refused(place: Place, home: str, base: str = "team/base", **more: str) -> str:
     """What `tsugiki run` says of a base that it does not get."""
-    done = place.run(place.words(f"no-{home}", "pretrain.base=team/base"), home, **more)
+    done = place.run(place.words(f"no-{home}", f"pretrain.base={base}"), home, **more)
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
     return done.stderr
@@ -166,12 +166,13 @@ def test_a_disk_that_is_too_small_for_the_cache_is_told_as_such(place: Place, di
 
 @pytest.mark.slow
 def test_a_download_that_breaks_off_goes_on_where_it_was_and_in_the_end_is_told(place: Place) -> None:
-    breaks = place.hub.repositories["models/team/base"].broken
+    place.hub.model("team/broken", base_files(place.root))
+    breaks = place.hub.repositories["models/team/broken"].broken
     breaks["tokenizer.json"] = [100] * 100
-    err = _refused(place, "broken")
+    err = _refused(place, "broken", "team/broken")
     assert "is out of reach or broke off (RemoteProtocolError)" in err
     breaks["tokenizer.json"] = [100]
-    words = place.words("no-broken", "pretrain.base=team/base", "corpus.sources.inhouse.path=no/such/folder")
+    words = place.words("no-broken", "pretrain.base=team/broken", "corpus.sources.inhouse.path=no/such/folder")
     healed = place.run(words, "broken")
     assert "corpus.sources.inhouse.path: no such file or folder" in healed.stderr
     assert "broke off" not in healed.stderr
