@@ -9,6 +9,7 @@ from configs.artifact import Artifact
 from configs.errors import UserError
 from configs.load import load
 from configs.resolved import RESOLVED
+from configs.schema.pretrain import Pretrain
 from configs.schema.run import Run
 from pretrain.checkpoint.directory import KIND
 from pretrain.checkpoint.reader import CheckpointReader
@@ -54,12 +55,21 @@ def _of_run(run_dir: Path, folder: Path) -> Model:
     reader = CheckpointReader(checkpoint, moments=False)
     rows = reader.shapes[_EMBEDDING][0]
     reader.close()
-    rope_base, first = None, 0
-    for stage in settings.stages.values():
-        if int(checkpoint.counts["step"]) <= first:
-            break
-        rope_base, first = stage.rope_base or rope_base, first + settings.steps_in(stage)
+    rope_base = rope_base_at(settings, int(checkpoint.counts["step"]))
     base = replace(Base.of_model(run), run_dir=run_dir).folder_without_weights()
     carried = files_beside(run_dir / "tokenizer" / "hf")
     generation = base / "generation_config.json"
     return Model.of(base, rows, rope_base, carried | ({generation.name: generation} if generation.exists() else {}))
+
+
+def rope_base_at(settings: Pretrain, step: int) -> float | None:
+    """Base of the rotary embedding with which the model was trained last, after `step` optimizer steps.
+
+    None if no stage so far changed the model's.
+    """
+    rope_base, first = None, 0
+    for stage in settings.stages.values():
+        if step <= first:
+            break
+        rope_base, first = stage.rope_base or rope_base, first + settings.steps_in(stage)
+    return rope_base

@@ -16,8 +16,10 @@ from configs.schema.run import Run
 from pretrain.checkpoint.boxes import Box
 from pretrain.checkpoint.reader import CheckpointReader
 from pretrain.convert.convert import convert
+from pretrain.convert.find_model import rope_base_at
 from pretrain.convert.target import Options
 from pretrain.stage import checkpoints_dir
+from tests.tiny import tiny_run
 from tokenizer.stage import tokenizer_dir
 
 
@@ -60,3 +62,21 @@ def test_the_folder_has_the_runs_vocabulary_and_tokenizer(run: Run, tmp_path: Pa
     for path in (tokenizer_dir(run) / "hf").iterdir():
         assert (tmp_path / "hf" / path.name).read_bytes() == path.read_bytes()
     assert (tmp_path / "hf" / "generation_config.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("step", "rope_base"),
+    [
+        pytest.param(4, None, id="the last step of the first stage"),
+        pytest.param(5, 5e5, id="the first of the second"),
+        pytest.param(8, 5e5, id="its last"),
+        pytest.param(9, 5e5, id="a stage that changes nothing"),
+    ],
+)
+def test_rope_is_as_in_the_stage_that_ended_with_the_checkpoint(
+    packed_root: Path, step: int, rope_base: float | None
+) -> None:
+    kinds = (("one", ""), ("two", ", rope_base: 5.0e5"), ("three", ""))
+    stages = [f"{name}: {{tokens: 1024, mixture: {{inhouse: 1.0}}{more}}}" for name, more in kinds]
+    run = tiny_run(packed_root, f"pretrain.stages={{{', '.join(stages)}}}")
+    assert rope_base_at(run.pretrain, step) == rope_base
