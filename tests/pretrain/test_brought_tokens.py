@@ -161,7 +161,8 @@ def test_brought_tokens_are_trained_and_the_model_is_exported(brought: Run) -> N
     assert abs(taken["mine"] - 24) <= 1
     train(brought)
     card = (export_model(brought).dir / "hf" / "README.md").read_text()
-    assert "| mine | tokens | not declared |" in card
+    assert "| source mine | not declared |" in card
+    assert "| mine | tokens | " in card
 
 
 def test_an_epoch_has_every_brought_token_once(brought: Run) -> None:
