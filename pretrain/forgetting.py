@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from configs.schema.pretrain import Forgetting
+from configs.schema.guards import Forgetting
 from pretrain.measured import by_language, measured_in
 
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 
 from configs.errors import AgreedError
-from configs.schema.pretrain import Guards
+from configs.schema.guards import Guards
 from pretrain import ranks
 from pretrain.engines.base import Limits, StepSums
 from pretrain.job import Progressed

@@ -11,7 +11,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from configs.errors import UserError
-from configs.schema.pretrain import Stop
+from configs.schema.guards import Stop
 from pretrain import ranks
 
 FILE = "stop"

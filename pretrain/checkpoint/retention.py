@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from configs.schema.pretrain import Checkpoint, Guards
+from configs.schema.guards import Guards
+from configs.schema.pretrain import Checkpoint
 from configs.schema.run import Run
 from pretrain.checkpoint.directory import complete, incomplete, remove, step_of
 from pretrain.measured import by_language, measured_in

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from configs.schema.pretrain import Forgetting
+from configs.schema.guards import Forgetting
 from pretrain.forgetting import excesses, forgotten
 from pretrain.measured import Measured
 

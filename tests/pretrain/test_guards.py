@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from configs.errors import UserError
-from configs.schema.pretrain import Guards
+from configs.schema.guards import Guards
 from configs.schema.run import Run
 from pretrain.engines.base import StepSums
 from pretrain.guards import GoBackError, Guard

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from configs.errors import UserError
-from configs.schema.pretrain import Stop
+from configs.schema.guards import Stop
 from configs.schema.run import Run
 from pretrain.stage import checkpoints_dir
 from pretrain.stop import FILE, StopRequests

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from configs.schema.pretrain import Checkpoint, Guards
+from configs.schema.guards import Guards
+from configs.schema.pretrain import Checkpoint
 from pretrain.checkpoint.directory import complete, set_aside
 from pretrain.checkpoint.reader import CheckpointReader
 from pretrain.checkpoint.retention import Retention, furthest_back, kept
