@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from pathlib import Path
 
 import zstandard
@@ -16,6 +17,8 @@ SAMPLE = Path("configs/quickstart/inhouse")
 
 def japanese(megabytes: int) -> list[str]:
     """Documents of about so many megabytes together."""
+    if not SHARED.exists():
+        sys.stderr.write(f"{SHARED} is not there: measured on the repository's sample, repeated; do not record it\n")
     texts = _shared() if SHARED.exists() else _sample()
     chosen: list[str] = []
     size, at = 0, 0

@@ -54,6 +54,11 @@ def write(source: StateSource, out: Path, model: Model, options: Options, progre
     """
     plan = _plan(source, model, options)
     _tell_frozen(plan, model)
+    _log.warning(
+        "no other format has the optimizer's settings: the files have torch's defaults (learning rate %g), which torch "
+        "takes when it loads them; take yours again after loading, as docs/deepspeed.md shows",
+        _settings(0)["lr"],
+    )
     tag = f"global_step{source.step}"
     model_name = "zero_pp_rank_{}_mp_rank_00_model_states.pt" if plan.stage == 3 else "mp_rank_00_model_states.pt"
     brain = "bf16_" if plan.dtype == torch.bfloat16 else ""

@@ -95,6 +95,7 @@ def test_what_has_no_moments_is_frozen_and_has_none_afterwards(
     assert not differences(source, found)
     assert all((found.dtype(name) == torch.bfloat16) == (name in frozen) for name in model.shapes)
     assert "3 of 21 tensors have no moments and are written as frozen" in caplog.text
+    assert "torch's defaults (learning rate 0.001)" in caplog.text
 
 
 def test_without_any_moments_all_is_trained_from_the_first_step(models: dict[str, Model], tmp_path: Path) -> None:
