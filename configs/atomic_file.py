@@ -103,8 +103,8 @@ def atomic_file(path: Path) -> Iterator[HashingFile]:
                 writer.end_threads()
             raw.flush()
             os.fsync(raw.fileno())
-        os.replace(temporary, path)
-        sync_directory(path.parent)
+        with _synced(path.parent):
+            os.replace(temporary, path)
     except BaseException as error:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -118,9 +118,17 @@ def atomic_file(path: Path) -> Iterator[HashingFile]:
 
 
 def sync_directory(directory: Path) -> None:
-    """Make a rename in `directory` last through a power cut."""
+    """Make what was renamed in `directory` last through a power cut."""
+    with _synced(directory):
+        pass
+
+
+@contextmanager
+def _synced(directory: Path) -> Iterator[None]:
+    # Opened before the rename: who waits for the file may give the directory another name as soon as it is there.
     handle = os.open(directory, os.O_RDONLY)
     try:
+        yield
         os.fsync(handle)
     finally:
         os.close(handle)

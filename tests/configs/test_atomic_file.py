@@ -7,6 +7,7 @@ import errno
 import hashlib
 import io
 import json
+import os
 from collections.abc import Callable
 from contextlib import redirect_stderr
 from pathlib import Path
@@ -51,6 +52,20 @@ def test_a_file_that_is_there_is_replaced_as_a_whole_or_stays(tmp_path: Path) ->
         out.write(b"new")
     assert path.read_bytes() == b"new"
     assert names(tmp_path) == ["part.txt"]
+
+
+def test_who_waits_for_a_file_may_rename_its_directory_as_soon_as_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = os.replace
+
+    def replace_and_be_seen(old: Path, new: Path) -> None:
+        replace(old, new)
+        replace(tmp_path / "partial", tmp_path / "final")
+
+    monkeypatch.setattr(os, "replace", replace_and_be_seen)
+    write_json(tmp_path / "partial" / "rank-1.json", {})
+    assert names(tmp_path / "final") == ["rank-1.json"]
 
 
 def test_ctrl_c_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
