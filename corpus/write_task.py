@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from configs.artifact import TASKS, Claim
-from configs.schema.corpus import RepeatedLines
+from configs.schema.dedup import RepeatedLines
 from corpus.batch import SCHEMA
 from corpus.decide_task import HELD_OUT, decided_path
 from corpus.dedup.repeated_lines import (

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from configs.schema.dedup import Dedup
 from configs.schema.section import Section, operational, rule
 
 Format = Literal["auto", "txt", "html", "jsonl", "parquet"]
@@ -62,28 +63,6 @@ class Mask(Section):
     """E-mail addresses."""
     phone: Literal["mask", "leave"] = "mask"
     """Phone numbers, Japanese and international forms."""
-
-
-class RepeatedLines(Section):
-    """Lines that many documents of a source share: letterheads, form footers, signatures."""
-
-    min_documents: int = Field(default=5, ge=2)
-    """A line that stands in at least so many documents goes from all of them."""
-    min_characters: int = Field(default=8, ge=1)
-    """Shorter lines are never counted."""
-
-
-class Dedup(Section):
-    """Which documents are copies of others."""
-
-    threshold: float = Field(default=0.8, gt=0, le=1)
-    """Jaccard similarity of character 5-grams from which on a document is a near-duplicate."""
-    bands: int = Field(default=32, ge=1, le=256)
-    """Bands of the signature; more find more distant pairs."""
-    rows: int = Field(default=8, ge=1, le=64)
-    """Values per band."""
-    lines: RepeatedLines | None = RepeatedLines()
-    """Repeated lines; null keeps them."""
 
 
 class HeldOut(Section):

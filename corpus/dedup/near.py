@@ -14,11 +14,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from configs.schema.corpus import Dedup
+from configs.schema.dedup import Dedup
 from corpus.dedup.bands import groups_of, hash_bands
 from corpus.dedup.clusters import Clusters
-from corpus.kernels.shingles import UInt32, jaccard, shingles_of
-from corpus.kernels.utf8 import Int64, UInt64
+from corpus.dedup.similar import Shingles, similar
+from corpus.kernels.shingles import UInt32
+from corpus.kernels.utf8 import Int64
 
 STAYS = -1
 
@@ -88,7 +89,7 @@ def _near(
     kept_in_group: dict[int, list[int]] = defaultdict(list)
     for row in sorted(groups_by_row):
         candidates = sorted({kept for number in groups_by_row[row] for kept in kept_in_group[number]})
-        survivor = next((kept for kept in candidates if jaccard(shingles[kept], shingles[row]) >= threshold), None)
+        survivor = next((kept for kept in candidates if similar(shingles[kept], shingles[row], threshold)), None)
         if survivor is not None:
             near_N[row] = survivor
             clusters.join(survivor, row)
@@ -98,8 +99,8 @@ def _near(
     return near_N
 
 
-def _shingles(rows: Sequence[int], texts_of: Callable[[Sequence[int]], Sequence[str]]) -> dict[int, UInt64]:
-    return {row: shingles_of(text) for row, text in zip(rows, texts_of(rows), strict=True)}
+def _shingles(rows: Sequence[int], texts_of: Callable[[Sequence[int]], Sequence[str]]) -> dict[int, Shingles]:
+    return {row: Shingles.of(text) for row, text in zip(rows, texts_of(rows), strict=True)}
 
 
 def _link(groups: Sequence[Int64], signature_NK: UInt32, threshold: float, clusters: Clusters) -> None:

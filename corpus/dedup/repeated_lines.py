@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import numpy as np
 import pyarrow as pa
 
-from configs.schema.corpus import RepeatedLines
+from configs.schema.dedup import RepeatedLines
 from corpus.batch import Batch, utf8_of, with_text
 from corpus.kernels.lines import hash_lines
 from corpus.kernels.utf8 import Int64, UInt64

@@ -19,8 +19,8 @@ UInt32 = np.ndarray[Any, np.dtype[np.uint32]]
 
 
 @kernel
-def _shingles_into(utf8: Bytes, start: Number, end: Number, out: UInt64) -> Number:
-    """Hashes of all shingles of one document, spaces and newlines left out; gives how many.
+def _shingles_into(utf8: Bytes, start: Number, end: Number, spaces: bool, out: UInt64) -> Number:
+    """Hashes of all shingles of one document, with spaces and newlines or without; gives how many.
 
     A document shorter than a shingle has one shingle, the whole of it.
     """
@@ -28,7 +28,7 @@ def _shingles_into(utf8: Bytes, start: Number, end: Number, out: UInt64) -> Numb
     seen, written, at = 0, 0, start
     while at < end:
         point, at = code_point(utf8, at)
-        if point in (32, 9, 10, 0x3000):
+        if not spaces and point in (32, 9, 10, 0x3000):
             continue
         window[seen % 5] = point
         seen += 1
@@ -59,7 +59,7 @@ def _sign(offsets_N1: Int64, utf8: Bytes, signature_NK: UInt32) -> None:
     for n in range(offsets_N1.size - 1):
         row = signature_NK[n]
         row[:] = empty
-        count = _shingles_into(utf8, offsets_N1[n], offsets_N1[n + 1], hashes)
+        count = _shingles_into(utf8, offsets_N1[n], offsets_N1[n + 1], False, hashes)
         for k in range(count):
             value = hashes[k]
             # The high bits choose the bin, the low ones are the value: one hash serves all bins.
@@ -105,15 +105,17 @@ def signatures(offsets_N1: Int64, utf8: Bytes, values: int) -> UInt32:
     return signature_NK
 
 
-def shingles_of(text: str) -> UInt64:
+def shingles_of(text: str, *, spaces: bool = False) -> UInt64:
     """The set of a text's shingles.
 
+    Args:
+        spaces: whether spaces and newlines count as characters; in signatures they do not.
     Returns:
         uint64, (S,), sorted, each once.
     """
     utf8 = np.frombuffer(text.encode(), np.uint8)
     out = np.empty(max(utf8.size, 1), np.uint64)
-    return np.unique(out[: _shingles_into(utf8, 0, utf8.size, out)])
+    return np.unique(out[: _shingles_into(utf8, 0, utf8.size, spaces, out)])
 
 
 @kernel

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from configs.schema.corpus import Dedup
+from configs.schema.dedup import Dedup
 from corpus.batch import utf8_of
 from corpus.dedup.bands import groups_of, hash_bands
 from corpus.dedup.clusters import Clusters

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from configs.schema.corpus import RepeatedLines
+from configs.schema.dedup import RepeatedLines
 from corpus.batch import Batch
 from corpus.dedup.repeated_lines import count_lines, empty_rows, merge_counts, remove_lines, repeated
 from corpus.tally import Tally

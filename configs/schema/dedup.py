@@ -1,0 +1,29 @@
+"""The `corpus.dedup` section: which documents are copies of others."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from configs.schema.section import Section
+
+
+class RepeatedLines(Section):
+    """Lines that many documents of a source share: letterheads, form footers, signatures."""
+
+    min_documents: int = Field(default=5, ge=2)
+    """A line that stands in at least so many documents goes from all of them."""
+    min_characters: int = Field(default=8, ge=1)
+    """Shorter lines are never counted."""
+
+
+class Dedup(Section):
+    """Which documents are copies of others."""
+
+    threshold: float = Field(default=0.8, gt=0, le=1)
+    """Jaccard similarity of character 5-grams, with spaces or without, from which on a document is a near-duplicate."""
+    bands: int = Field(default=32, ge=1, le=256)
+    """Bands of the signature; more find more distant pairs."""
+    rows: int = Field(default=8, ge=1, le=64)
+    """Values per band."""
+    lines: RepeatedLines | None = RepeatedLines()
+    """Repeated lines; null keeps them."""
