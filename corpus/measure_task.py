@@ -19,13 +19,14 @@ from configs.schema.corpus import Corpus
 from configs.schema.preset import Preset
 from corpus.batch import Batch, utf8_of
 from corpus.cut import Shard
+from corpus.judge import judge
 from corpus.kernels.shingles import signatures
 from corpus.mask.step import mask
-from corpus.measures.registry import known, measure, table_of
+from corpus.measures.registry import table_of
 from corpus.normalise.step import normalise
 from corpus.read.open import read
 from corpus.read.source import Reading
-from corpus.rules import decide, reason_words
+from corpus.rules import reason_words
 from corpus.shards import ShardWriter
 from corpus.tally import Tally
 
@@ -85,8 +86,7 @@ def _process(batch: Batch, argument: MeasureArgument, tally: Tally, writers: Seq
     settings, preset = argument.settings, argument.preset
     tally.add("documents_read", batch.num_rows)
     batch = normalise(batch, preset.steps, settings.normalise, tally)
-    columns = measure(batch, known())
-    reason_N = decide(columns, preset.rules, batch.column("language"))
+    columns, reason_N = judge(batch, preset.rules)
     batch = mask(batch, settings.mask, tally)
     measured, measures, signed = writers
     measures.add(table_of(batch, columns))

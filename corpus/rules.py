@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from configs.errors import UserError
 from configs.schema.preset import Preset, Rule
@@ -53,11 +54,10 @@ def decide(measures: Columns, rules: Sequence[Rule], languages: pa.StringArray) 
         uint16, (N,): KEPT, or the number of the first rule that fails, from 1.
     """
     reason_N = np.zeros(len(languages), np.uint16)
-    language_N = np.asarray(languages.to_pylist(), dtype=object)
     for code, rule in enumerate(rules, start=1):
         failed = failing(rule, measures[rule.measure]) & (reason_N == KEPT)
         if rule.languages:
-            failed &= np.isin(language_N, rule.languages)
+            failed &= pc.is_in(languages, pa.array(rule.languages, pa.string())).to_numpy(zero_copy_only=False)
         reason_N[failed] = code
     return reason_N
 

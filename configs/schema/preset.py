@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 
@@ -36,6 +37,15 @@ class Rule(Section):
         return "give min or max" if self.min is None and self.max is None else None
 
 
+class Excluded(Section):
+    """A rule of the published table that the preset leaves out."""
+
+    rule: str
+    """The rule in one line."""
+    why: str
+    """What keeps it out."""
+
+
 class Preset(Section):
     """Steps and rules in their order; the first rule that fails takes the blame."""
 
@@ -45,6 +55,14 @@ class Preset(Section):
     """Normalisation steps, in order."""
     rules: tuple[Rule, ...]
     """Rules, in order."""
+    excluded: tuple[Excluded, ...] = ()
+    """What was published and is not here."""
+
+    def digested(self) -> dict[str, Any]:
+        """What decides; what is left out does not."""
+        values = super().digested()
+        del values["excluded"]
+        return values
 
 
 def load_preset(name: str) -> Preset:

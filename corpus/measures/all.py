@@ -1,5 +1,5 @@
 """Importing this makes every measure known."""
 
-from corpus.measures import lines, script
+from corpus.measures import lines, ngrams, script, sentences
 
-__all__ = ["lines", "script"]
+__all__ = ["lines", "ngrams", "script", "sentences"]

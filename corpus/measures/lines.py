@@ -18,6 +18,7 @@ from corpus.measures.script import share
     "characters_per_line",
     "repeated_line_share",
     source="repeated lines by characters as in Gopher (arXiv:2112.11446), table A1, with spaces ignored",
+    when="always",
 )
 def line_measures(batch: Batch) -> Columns:
     """Lines with characters; characters of each on average; share of characters in lines that stood before."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import pyarrow as pa
 
@@ -19,6 +19,9 @@ Columns: TypeAlias = dict[str, Float64]
 
 Compute = Callable[[Batch], Columns]
 
+When = Literal["always", "asked", "undecided"]
+"""For every document; for every one if a rule asks; if a rule asks, for those that no other rule drops."""
+
 
 @dataclass(frozen=True)
 class MeasureGroup:
@@ -27,20 +30,22 @@ class MeasureGroup:
     names: tuple[str, ...]
     compute: Compute
     source: str
+    when: When
 
 
 _GROUPS: dict[str, MeasureGroup] = {}
 
 
-def measures(*names: str, source: str) -> Callable[[Compute], Compute]:
+def measures(*names: str, source: str, when: When = "asked") -> Callable[[Compute], Compute]:
     """Register a function that gives these measures.
 
     Args:
         source: where their definition comes from.
+        when: for which documents they are worth their time.
     """
 
     def register(compute: Compute) -> Compute:
-        group = MeasureGroup(names, compute, source)
+        group = MeasureGroup(names, compute, source, when)
         for name in names:
             if name in _GROUPS:
                 raise ValueError(f"measure {name!r} is defined twice")
@@ -58,6 +63,12 @@ def known() -> tuple[str, ...]:
 def source_of(name: str) -> str:
     """Where the definition of a measure comes from."""
     return _GROUPS[name].source
+
+
+def names_for(asked: Sequence[str], when: When) -> tuple[str, ...]:
+    """The measures that are taken at a time, if these are asked for; always whole passes."""
+    groups = dict.fromkeys(_GROUPS.values() if when == "always" else (_GROUPS[name] for name in asked))
+    return tuple(name for group in groups if group.when == when for name in group.names)
 
 
 def measure(batch: Batch, names: Sequence[str]) -> Columns:

@@ -44,6 +44,7 @@ def share(part_N: Int64, whole_N: Int64) -> Float64:
     "replacement_share",
     "mojibake_share",
     source="script shares as in Swallow Corpus v1 (arXiv:2404.17733), quality.py; the others are tsugiki's",
+    when="always",
 )
 def script_shares(batch: Batch) -> Columns:
     """Characters without spaces and newlines, and shares of them.
