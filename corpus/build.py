@@ -6,17 +6,21 @@ import json
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from configs.artifact import Artifact, Builder
 from configs.atomic_file import canonical_json
 from configs.changes import inputs_file
+from configs.schema.corpus import Corpus
 from configs.schema.preset import load_preset
 from configs.schema.run import Run
 from corpus.cut import Shard, cut
 from corpus.decide_task import DecideArgument, decide_all
+from corpus.dedup.phases import find_duplicates
+from corpus.dedup.signed import number
 from corpus.hub_datasets import pinned
-from corpus.measure_task import MeasureArgument, measure_shard
+from corpus.measure_task import MeasureArgument, measure_shard, measured_path, signatures_path
 from corpus.rules import check_preset
 from corpus.stage import corpus_plan
 from corpus.tally import Tally
@@ -52,13 +56,22 @@ def build_corpus(run: Run) -> Artifact:
         {shard.key: (MeasureArgument(shard, settings, preset), sizes[shard.key]) for shard in shards},
         settings.workers,
     )
-    keys = tuple(sizes)
-    decide = DecideArgument(keys, settings, run.run.seed)
-    run_phase(builder, "decide", decide_all, {"all": (decide, sum(sizes.values()))}, workers=1)
+    _decide(builder, settings, sizes, run.run.seed)
     writes = _write_arguments(shards, run)
     run_phase(builder, "lines", count_shard_lines, writes, settings.workers)
     written = run_phase(builder, "write", write_shard, writes, settings.workers)
     return _finish(builder, shards, measured, written)
+
+
+def _decide(builder: Builder, settings: Corpus, sizes: Mapping[str, int], seed: int) -> None:
+    """Find duplicates among all documents, then hold some of the others out."""
+    files = {key: (builder.dir / measured_path(key), builder.dir / signatures_path(key)) for key in sizes}
+    dedup = settings.dedup
+    signed, fixed = number([Path(directory) for directory in dedup.against], files, dedup.bands * dedup.rows)
+    found = find_duplicates(builder, signed, fixed, dedup, settings.workers)
+    ours = tuple(shard for shard in signed if shard.documents is not None)
+    decide = DecideArgument(ours, tuple(found), settings.held_out, seed)
+    run_phase(builder, "decide", decide_all, {"all": (decide, sum(sizes.values()))}, workers=1)
 
 
 def _write_arguments(shards: Sequence[Shard], run: Run) -> dict[str, tuple[WriteArgument, int]]:

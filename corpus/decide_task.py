@@ -1,36 +1,36 @@
-"""The second task, one for the whole corpus: duplicates and the held-out split.
+"""The task for the whole corpus: what goes as a duplicate, and the held-out split. A shard is in memory at a time.
 
 .tasks/decided/KEY.parquet    for every document of a shard: its reason, and its survivor if it is a duplicate
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.artifact import TASKS, Claim
-from configs.schema.corpus import Corpus
-from corpus.dedup.near import STAYS, Verdict, deduplicate
-from corpus.kernels.shingles import UInt32
-from corpus.measure_task import measured_path, signatures_path
+from configs.schema.corpus import HeldOut
+from corpus.dedup.phases import found_of
+from corpus.dedup.signed import Signed
 from corpus.shards import ShardWriter
-from corpus.split import held_out_rows
+from corpus.split import held_out_bound, held_out_place
 
 EXACT, NEAR, HELD_OUT = "duplicate_exact", "duplicate_near", "held_out"
 
 
 @dataclass(frozen=True)
 class DecideArgument:
-    """All shards, in the order of preference."""
+    """All shards, in the order of preference, and where it stands what deduplication found."""
 
-    keys: tuple[str, ...]
-    settings: Corpus
+    shards: tuple[Signed, ...]
+    found: tuple[Path, ...]
+    held_out: HeldOut
     seed: int
 
 
@@ -40,104 +40,52 @@ def decided_path(key: str) -> str:
 
 
 @dataclass(frozen=True)
-class _Documents:
-    """Columns of all documents of the corpus, shard after shard; the rows of `passing` passed the rules."""
+class _Decided:
+    """The documents of a shard, in order."""
 
-    id: list[str]
-    source: list[str]
-    shard: np.ndarray[Any, np.dtype[np.int64]]
     reason: list[str | None]
-    content: list[bytes]
-    signature_NK: UInt32
-    passing: np.ndarray[Any, np.dtype[np.int64]]
+    survivor: list[str | None]
+    cluster: list[str]
+
+    def staying(self) -> Iterator[str]:
+        """Clusters of the documents that stay."""
+        return (cluster for reason, cluster in zip(self.reason, self.cluster, strict=True) if reason is None)
 
 
 def decide_all(claim: Claim, argument: DecideArgument) -> dict[str, Any]:
-    """Find duplicates among the documents that passed the rules, then hold some of the others out.
+    """Give duplicates their reason, then hold some of the others out.
 
     Returns:
         How many documents each decision met.
     """
-    documents = _load(claim.dir, argument)
-    passing = documents.passing
-    verdict = deduplicate(
-        [documents.content[row] for row in passing],
-        documents.signature_NK[passing],
-        lambda rows: _texts(claim.dir, argument.keys, documents.shard, passing[list(rows)].tolist()),
-        argument.settings.dedup,
-    )
-    reason, survivor = _apply(documents, verdict)
-    _hold_out(documents, verdict, reason, argument)
-    for number, key in enumerate(argument.keys):
-        rows = np.flatnonzero(documents.shard == number)
-        with ShardWriter(claim, decided_path(key)) as writer:
-            columns = {
-                "reason": pa.array([reason[row] for row in rows], type=pa.string()),
-                "survivor": pa.array([survivor[row] for row in rows], type=pa.string()),
-            }
-            writer.add(pa.table(columns))
-    return {word: reason.count(word) for word in (EXACT, NEAR, HELD_OUT)}
+    of_source: dict[str, list[Signed]] = defaultdict(list)
+    for shard in argument.shards:
+        of_source[shard.key.rsplit("-", 1)[0]].append(shard)
+    met: Counter[str | None] = Counter()
+    for shards in of_source.values():
+        kept = (cluster for shard in shards for cluster in _decided(shard, argument.found).staying())
+        bound = held_out_bound(kept, argument.seed, argument.held_out)
+        for shard in shards:
+            decided = _decided(shard, argument.found)
+            reason = [
+                HELD_OUT if word is None and held_out_place(argument.seed, cluster) < bound else word
+                for word, cluster in zip(decided.reason, decided.cluster, strict=True)
+            ]
+            met.update(reason)
+            with ShardWriter(claim, decided_path(shard.key)) as writer:
+                survivor = pa.array(decided.survivor, pa.string())
+                writer.add(pa.table({"reason": pa.array(reason, pa.string()), "survivor": survivor}))
+    return {word: met[word] for word in (EXACT, NEAR, HELD_OUT)}
 
 
-def _load(directory: Path, argument: DecideArgument) -> _Documents:
-    values = argument.settings.dedup.bands * argument.settings.dedup.rows
-    tables, signed, shard = [], [], []
-    for number, key in enumerate(argument.keys):
-        if (directory / measured_path(key)).exists():
-            tables.append(pq.read_table(directory / measured_path(key), columns=["id", "source", "reason", "content"]))
-            signed.append(pq.read_table(directory / signatures_path(key), columns=["signature"]))
-            shard += [number] * tables[-1].num_rows
-    if not tables:
-        empty = np.empty(0, np.int64)
-        return _Documents([], [], empty, [], [], np.empty((0, values), np.uint32), empty)
-    table = pa.concat_tables(tables)
-    column = pa.concat_tables(signed).column("signature").combine_chunks()
-    signature_NK = np.frombuffer(column.buffers()[1], np.uint32)[: len(column) * values].reshape(-1, values)
-    reason = table.column("reason").to_pylist()
-    return _Documents(
-        table.column("id").to_pylist(),
-        table.column("source").to_pylist(),
-        np.array(shard, np.int64),
-        reason,
-        table.column("content").to_pylist(),
-        signature_NK,
-        np.flatnonzero(np.array([word is None for word in reason])),
-    )
-
-
-def _texts(
-    directory: Path, keys: Sequence[str], shard: np.ndarray[Any, np.dtype[np.int64]], rows: Sequence[int]
-) -> list[str]:
-    texts: dict[int, str] = {}
-    wanted = np.asarray(rows, np.int64)
-    for number in np.unique(shard[wanted]) if wanted.size else []:
-        first = int(np.flatnonzero(shard == number)[0])
-        here = wanted[shard[wanted] == number]
-        column = pq.read_table(directory / measured_path(keys[number]), columns=["text"]).column("text")
-        texts.update(zip(here.tolist(), column.take(pa.array(here - first)).to_pylist(), strict=True))
-    return [texts[int(row)] for row in wanted]
-
-
-def _apply(documents: _Documents, verdict: Verdict) -> tuple[list[str | None], list[str | None]]:
-    reason = list(documents.reason)
+def _decided(shard: Signed, found: tuple[Path, ...]) -> _Decided:
+    table = pq.read_table(shard.documents, columns=["id", "reason"])
+    reason: list[str | None] = table.column("reason").to_pylist()
+    cluster: list[str] = table.column("id").to_pylist()
     survivor: list[str | None] = [None] * len(reason)
-    for word, found_N in ((EXACT, verdict.exact_N), (NEAR, verdict.near_N)):
-        for at in np.flatnonzero(found_N != STAYS):
-            row = documents.passing[at]
-            reason[row] = word
-            survivor[row] = documents.id[documents.passing[found_N[at]]]
-    return reason, survivor
-
-
-def _hold_out(documents: _Documents, verdict: Verdict, reason: list[str | None], argument: DecideArgument) -> None:
-    passing_ids = [documents.id[row] for row in documents.passing]
-    name_of: dict[int, str] = {}
-    for label, one in zip(verdict.cluster_N.tolist(), passing_ids, strict=True):
-        name_of[label] = min(name_of.get(label, one), one)
-    names = dict(zip(documents.passing.tolist(), (name_of[label] for label in verdict.cluster_N.tolist()), strict=True))
-    for source in argument.settings.sources:
-        kept = [row for row in names if reason[row] is None and documents.source[row] == source]
-        chosen = held_out_rows([names[row] for row in kept], argument.seed, argument.settings.held_out)
-        for row, out in zip(kept, chosen, strict=True):
-            if out:
-                reason[row] = HELD_OUT
+    for row, said in found_of(found, shard).items():
+        cluster[row] = said["cluster"]
+        if said["survivor"] is not None:
+            survivor[row] = said["survivor"]
+            reason[row] = EXACT if said["exact"] else NEAR
+    return _Decided(reason, survivor, cluster)

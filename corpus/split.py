@@ -7,24 +7,23 @@ near-copy of a held-out document is trained on.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from configs.schema.corpus import HeldOut
 
 
-def held_out_rows(cluster_ids: Sequence[str], seed: int, settings: HeldOut) -> list[bool]:
-    """Which of the kept documents of one source are held out.
+def held_out_bound(clusters: Iterable[str], seed: int, settings: HeldOut) -> float:
+    """The place below which the kept documents of one source are held out.
 
     Args:
-        cluster_ids: for each document, the smallest document id of its cluster.
+        clusters: for each document, the smallest document id of its cluster; read once.
     """
-    places = [_place(seed, cluster) for cluster in cluster_ids]
+    places = (held_out_place(seed, cluster) for cluster in clusters)
     chosen = sorted(place for place in places if place < settings.share)
     # Documents of one cluster have one place and so go together, or stay together where they would be too many.
-    limit = chosen[settings.max_documents] if len(chosen) > settings.max_documents else settings.share
-    return [place < limit for place in places]
+    return chosen[settings.max_documents] if len(chosen) > settings.max_documents else settings.share
 
 
-def _place(seed: int, cluster: str) -> float:
+def held_out_place(seed: int, cluster: str) -> float:
     """A number from 0 to 1 that depends on the seed and the cluster only."""
     return int(hashlib.sha256(f"held out\0{seed}\0{cluster}".encode()).hexdigest()[:13], 16) / 16**13

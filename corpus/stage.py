@@ -48,4 +48,14 @@ def corpus_plan(run: Run) -> StagePlan:
     config = run.corpus.digested()
     config["preset"] = load_preset(run.corpus.preset).digested()
     config["seed"] = run.run.seed
-    return StagePlan("corpus", corpus_dir(run), KIND, VERSION, config, raw=source_files(run))
+    raw = {**source_files(run), **_existing_files(run)}
+    return StagePlan("corpus", corpus_dir(run), KIND, VERSION, config, raw=raw)
+
+
+def _existing_files(run: Run) -> dict[str, tuple[RawFile, ...]]:
+    """Signatures of the existing corpora, by names that no source has."""
+    what = "corpus.dedup.against"
+    return {
+        f"{what}: {directory}": find_files(str(Path(directory) / "signatures"), what=what)
+        for directory in run.corpus.dedup.against
+    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from configs.schema.section import Section
+from configs.schema.section import Section, operational
 
 
 class RepeatedLines(Section):
@@ -27,3 +27,7 @@ class Dedup(Section):
     """Values per band."""
     lines: RepeatedLines | None = RepeatedLines()
     """Repeated lines; null keeps them."""
+    against: tuple[str, ...] = ()
+    """Directories of existing corpora, of which signatures are read: what resembles a document that they kept goes."""
+    memory_gb: float = operational(4.0, gt=0)
+    """Gigabytes that deduplication may take, all processes together. Less means more passes over the disk."""

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pytest
 
 import corpus.build
+import corpus.dedup.phases
 from configs.artifact import Builder, Claim, Done
 from configs.schema.run import Run
 from corpus.batch import utf8_of
@@ -54,6 +55,7 @@ def die(moment: str) -> None:
         return finish(builder, counts)
 
     patch.setattr(corpus.build, "run_phase", phase_and_die)
+    patch.setattr(corpus.dedup.phases, "run_phase", phase_and_die)
     patch.setattr(Claim, "done", done_and_die)
     patch.setattr(Builder, "finish", finish_or_die)
 

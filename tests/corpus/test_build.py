@@ -19,7 +19,7 @@ from corpus.audit import funnel_lines
 from corpus.batch import document_id
 from corpus.build import build_corpus
 from corpus.kernels.shingles import jaccard, shingles_of
-from corpus.split import held_out_rows
+from corpus.split import held_out_bound, held_out_place
 from tests.corpus.conftest import SECRET
 from tests.corpus.corpora import PARTS, SOURCES, RunOf, rows_of
 
@@ -177,8 +177,8 @@ def test_the_smallest_id_of_a_cluster_decides_whether_it_is_held_out(run_of: Run
     run = run_of(tmp_path, tmp_path / "run", "manuals", overrides=("corpus.held_out.share=0.5",))
     held_out = {row["path"] for row in rows_of(build_corpus(run), "held_out")}
     ids = [min(document_id("manuals", f"{number}-{copy}.txt", 0) for copy in range(2)) for number in range(30)]
-    chosen = held_out_rows(ids, 5, HeldOut(share=0.5))
-    assert held_out == {f"{number}-0.txt" for number, out in enumerate(chosen) if out}
+    bound = held_out_bound(ids, 5, HeldOut(share=0.5))
+    assert held_out == {f"{number}-0.txt" for number, one in enumerate(ids) if held_out_place(5, one) < bound}
     assert 0 < len(held_out) < 30
 
 

@@ -19,6 +19,7 @@ from configs.errors import UserError
 from configs.schema.run import Run
 from corpus import tasks
 from corpus.build import build_corpus
+from corpus.dedup import phases
 from tests.corpus.corpora import PARTS, REPOSITORY, SMALL_TASKS, SOURCES, RunOf, bytes_of, rows_of
 
 
@@ -46,7 +47,28 @@ def test_the_number_of_workers_does_not_change_a_byte(
     assert bytes_of(tmp_path / "corpus") == bytes_of(built.dir)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [2, 3])
+def test_deduplication_by_several_processes_in_many_pieces_gives_the_same_bytes(
+    built: Artifact, mixed: Path, run_of: RunOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    monkeypatch.setattr(tasks, "_WORTH_A_PROCESS_BYTES", 0)
+    monkeypatch.setattr(phases, "_BUNDLE_BYTES", 5_000)
+    little = (f"corpus.workers={workers}", f"corpus.dedup.memory_gb={workers * 2e-5}")
+    build_corpus(run_of(mixed, tmp_path, *SOURCES, overrides=(*SMALL_TASKS, *little)))
+    assert bytes_of(tmp_path / "corpus") == bytes_of(built.dir)
+
+
+@pytest.mark.parametrize("memory_gb", [2e-5])
+def test_however_little_memory_deduplication_has_not_a_byte_is_different(
+    built: Artifact, mixed: Path, run_of: RunOf, tmp_path: Path, memory_gb: float
+) -> None:
+    build_corpus(run_of(mixed, tmp_path, *SOURCES, overrides=(*SMALL_TASKS, f"corpus.dedup.memory_gb={memory_gb}")))
+    assert bytes_of(tmp_path / "corpus") == bytes_of(built.dir)
+
+
 MOMENTS = [
+    *("after bands", "after components", "after candidates", "after near"),
     *("after measure", "after decide", "after lines", "after write", "before manifest"),
     *("after marker 1", "before marker 4", "before marker 14"),
 ]

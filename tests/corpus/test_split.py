@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 
 from configs.schema.corpus import HeldOut
 from corpus.batch import document_id
-from corpus.split import held_out_rows
+from corpus.split import held_out_bound, held_out_place
 
 IDS = [document_id("manuals", f"{n}.txt", 0) for n in range(10_000)]
 
 
 def chosen(clusters: list[str], seed: int = 5, **settings: float) -> list[str]:
     """The clusters that are held out, one entry per document."""
-    rows = held_out_rows(clusters, seed, HeldOut(**{"max_documents": 10**9, **settings}))  # type: ignore[arg-type]
-    return [cluster for cluster, out in zip(clusters, rows, strict=True) if out]
+    bound = held_out_bound(clusters, seed, HeldOut(**{"max_documents": 10**9, **settings}))  # type: ignore[arg-type]
+    return [cluster for cluster in clusters if held_out_place(seed, cluster) < bound]
 
 
 @pytest.mark.parametrize("share", [0.01, 0.12, 0.5])

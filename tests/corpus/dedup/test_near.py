@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from itertools import combinations
+from random import Random
 
 import numpy as np
 import pyarrow as pa
@@ -15,8 +16,7 @@ from hypothesis import strategies as st
 from configs.schema.dedup import Dedup
 from corpus.batch import utf8_of
 from corpus.dedup.bands import groups_of, hash_bands
-from corpus.dedup.clusters import Clusters
-from corpus.dedup.near import STAYS, Verdict, _near, deduplicate
+from corpus.dedup.near import STAYS, Verdict, _Kept, _survivors, deduplicate, least_estimate
 from corpus.kernels.shingles import jaccard, shingles_of, signatures
 
 SETTINGS = Dedup()
@@ -37,7 +37,7 @@ def verdict_of(texts: Sequence[str], settings: Dedup = SETTINGS) -> Verdict:
     """Decide on texts in the order of preference."""
     signature_NK = signatures(*utf8_of(pa.array(texts, pa.large_string())), settings.bands * settings.rows)
     content = [hashlib.sha256(text.encode()).digest() for text in texts]
-    return deduplicate(content, signature_NK, lambda rows: [texts[row] for row in rows], settings)
+    return deduplicate(content, signature_NK, texts, settings)
 
 
 def kept(verdict: Verdict) -> list[int]:
@@ -150,30 +150,25 @@ def test_who_goes_resembles_one_who_stays_and_who_stays_resembles_nobody(edits: 
 
 @given(EDITS, st.randoms(use_true_random=False))
 @settings(max_examples=25)
-def test_the_order_of_the_groups_does_not_matter(edits: list[tuple[int, int, int]], random: object) -> None:
-    texts = list(dict.fromkeys(corpus_of(edits)))
+def test_the_order_of_the_groups_does_not_matter(edits: list[tuple[int, int, int]], random: Random) -> None:
+    texts = corpus_of(edits)
     signature_NK = signatures(*utf8_of(pa.array(texts, pa.large_string())), 256)
     groups = groups_of(hash_bands(signature_NK, 32, 8))
-    verdicts = []
+    survivors = []
     for _ in range(2):
-        clusters = Clusters(len(texts))
-        near_N = _near(len(texts), groups, lambda rows: [texts[row] for row in rows], 0.8, clusters)
-        verdicts.append((near_N.tolist(), clusters.labels().tolist()))
-        random.shuffle(groups)  # type: ignore[attr-defined]
-    assert verdicts[0] == verdicts[1]
+        nothing = _Kept([None] * len(texts), signature_NK, 0.8)
+        survivors.append(_survivors(nothing, texts, groups, len(texts), 0).tolist())
+        random.shuffle(groups)
+    assert survivors[0] == survivors[1]
 
 
-@given(EDITS)
-@settings(max_examples=25)
-def test_texts_are_asked_for_once_and_only_those_that_share_a_band(edits: list[tuple[int, int, int]]) -> None:
-    texts = [*corpus_of(edits), random_text(9)]
-    asked: list[int] = []
-
-    def texts_of(rows: Sequence[int]) -> list[str]:
-        asked.extend(rows)
-        return [texts[row] for row in rows]
-
+def test_an_existing_corpus_loses_nothing_and_takes_what_resembles_it_by_signature() -> None:
+    texts = [A, A, random_text(1), B, random_text(2)]
     signature_NK = signatures(*utf8_of(pa.array(texts, pa.large_string())), 256)
-    deduplicate([text.encode() for text in texts], signature_NK, texts_of, SETTINGS)
-    assert len(asked) == len(set(asked))
-    assert len(texts) - 1 not in asked
+    known = [None, None, None, B, random_text(2)]
+    verdict = deduplicate([None] * 5, signature_NK, known, SETTINGS, fixed=3)
+    assert verdict.near_N.tolist() == [STAYS, STAYS, STAYS, 0, STAYS]
+
+
+def test_without_texts_two_standard_errors_are_allowed() -> None:
+    assert least_estimate(0.8, 256) == pytest.approx(0.75)
