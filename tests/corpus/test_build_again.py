@@ -48,13 +48,12 @@ def test_the_number_of_workers_does_not_change_a_byte(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", [2, 3])
 def test_deduplication_by_several_processes_in_many_pieces_gives_the_same_bytes(
-    built: Artifact, mixed: Path, run_of: RunOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+    built: Artifact, mixed: Path, run_of: RunOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tasks, "_WORTH_A_PROCESS_BYTES", 0)
-    monkeypatch.setattr(phases, "_BUNDLE_BYTES", 5_000)
-    little = (f"corpus.workers={workers}", f"corpus.dedup.memory_gb={workers * 2e-5}")
+    monkeypatch.setattr(phases, "_BUNDLE_BYTES", 30_000)
+    little = ("corpus.workers=3", "corpus.dedup.memory_gb=3e-4")
     build_corpus(run_of(mixed, tmp_path, *SOURCES, overrides=(*SMALL_TASKS, *little)))
     assert bytes_of(tmp_path / "corpus") == bytes_of(built.dir)
 

@@ -67,6 +67,6 @@ def test_components_are_what_is_linked_however_indirectly(pairs: list[tuple[int,
             assert bucket_M[one] == bucket_M[other]
 
 
-@pytest.mark.parametrize(("memory", "pieces"), [(4000, 1), (3999, 2), (400, 10), (1, PARTITIONS)])
-def test_as_many_ranges_as_the_memory_asks_for(memory: int, pieces: int) -> None:
-    assert len(ranges(100, memory)) == min(pieces, PARTITIONS)
+@pytest.mark.parametrize(("memory", "pieces"), [(4000, 1), (3999, 2), (400, 10), (0.5, PARTITIONS)])
+def test_as_many_ranges_as_the_memory_asks_for(memory: float, pieces: int) -> None:
+    assert len(ranges(100, memory)) == pieces
