@@ -16,7 +16,10 @@ from typing import Any
 from configs.program import leave
 from configs.schema.run import Run
 from pretrain.loader import Loader
+from pretrain.metrics_file import read_metrics
 from pretrain.micro_batch import NO_LABEL, MicroBatch
+from pretrain.rollbacks import Rollback
+from pretrain.stage import checkpoints_dir
 from pretrain.train import train
 from tests.tiny import tiny_run
 
@@ -26,6 +29,8 @@ LARGEST_USUAL_NORM = 2.0
 GUARDS = f"pretrain.guards={{max_grad_norm: {LARGEST_USUAL_NORM}, rollback_after: 3, rollback_steps: 1}}"
 POISON = range(5, 8)
 """Steps that are enough for a rollback with these guards."""
+LEFT_OUT = Rollback(4, 8, 5)
+"""What that rollback leaves out: the poisoned steps, 6 to 8 when counted from 1, and one before them."""
 
 
 @contextmanager
@@ -52,6 +57,11 @@ def trained_with_poison(run: Run) -> Run:
     with poisoned(POISON):
         train(run)
     return run
+
+
+def lines_of(run: Run, kind: str) -> list[dict[str, Any]]:
+    """The measurements of a kind."""
+    return [line for line in read_metrics(checkpoints_dir(run)) if line["kind"] == kind]
 
 
 def kill_at(where: str, name: str, times: int) -> None:
