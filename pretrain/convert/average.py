@@ -21,7 +21,7 @@ from configs.atomic_file import canonical_json
 from configs.errors import UserError
 from pretrain.checkpoint.boxes import Box
 from pretrain.checkpoint.directory import complete
-from pretrain.convert.convert import Report, open_checked, write_from
+from pretrain.convert.convert import Opening, Report, open_checked, write_from
 from pretrain.convert.detect import detect
 from pretrain.convert.find_model import find_model
 from pretrain.convert.model import Model
@@ -113,7 +113,8 @@ def average(
             until_all_are_open.pop_all()
         return Averaged(sources, as_stored=options.dtype is None and to != "checkpoint")
 
-    return write_from(found[-1][0], opened, place, to, model, options=options, asked=asked)
+    source = Opening(found[-1][0], folders, opened)
+    return write_from(source, place, to, model, options=options, asked=asked)
 
 
 def _newest(paths: Sequence[Path], last: int) -> list[Path]:

@@ -22,7 +22,6 @@ from pretrain.checkpoint.directory import KIND, VERSION
 from pretrain.checkpoint.part_file import PartFile, index_name, lay_out, part_index
 from pretrain.checkpoint.reader import CheckpointReader
 from pretrain.checkpoint.stream import pieces, stream
-from pretrain.checkpoint.whole import first_damage
 from pretrain.convert.hf import files_of, teller
 from pretrain.convert.model import Model
 from pretrain.convert.source import DTYPES, Format, StateSource
@@ -35,7 +34,7 @@ _DTYPES = "dtypes"
 
 
 class CheckpointSource:
-    """A complete checkpoint; every byte of it is looked at first.
+    """A complete checkpoint; its bytes are looked at beside, see `Rehash`.
 
     Raises:
         UserError: if it is not whole, or of another version of the program.
@@ -49,9 +48,6 @@ class CheckpointSource:
             raise UserError(
                 f"{folder}: a checkpoint of format {checkpoint.manifest['version']}, this program reads {VERSION}"
             )
-        damage = first_damage(checkpoint, sorted(checkpoint.files))
-        if damage is not None:
-            raise UserError(damage)
         state = checkpoint.manifest["config"]
         self.step = int(checkpoint.counts["step"])
         self.adam_steps = int(state.get("adam_steps", 0))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,9 @@ from pretrain.convert.memory import PeakMemory
 from pretrain.convert.model import Model
 from pretrain.convert.options import asked_for
 from pretrain.convert.place import Place, identity
+from pretrain.convert.rehash import DamagedError, Rehash
 from pretrain.convert.source import DTYPES, Format, StateSource, refuse_leftovers
-from pretrain.convert.target import Options
+from pretrain.convert.target import Options, Written
 from pretrain.engines.base import Kind
 from pretrain.quiet import quiet_transformers
 
@@ -78,7 +80,18 @@ def convert(path: Path, to: Format, out: Path, options: Options, named: Path | N
     model = find_model(format_, folder, named)
     asked = asked_for(to, options)
     place = Place(out, identity(to, asked, folder, model))
-    return write_from(format_, lambda: open_checked(folder, model), place, to, model, options=options, asked=asked)
+    source = Opening(format_, [folder], lambda: open_checked(folder, model))
+    return write_from(source, place, to, model, options=options, asked=asked)
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A source that is not open yet."""
+
+    kind: Format
+    folders: Sequence[Path]
+    """Where its files are."""
+    open: Callable[[], StateSource]
 
 
 def open_checked(folder: Path, model: Model) -> StateSource:
@@ -97,8 +110,7 @@ def open_checked(folder: Path, model: Model) -> StateSource:
 
 
 def write_from(
-    format_: Format,
-    opened: Callable[[], StateSource],
+    source: Opening,
     place: Place,
     to: Format,
     model: Model,
@@ -109,8 +121,7 @@ def write_from(
     """Write what a source gives to its place, unless it is there already.
 
     Args:
-        format_: of the source.
-        opened: opens it, if it is needed.
+        source: is opened if it is needed.
         asked: what decides the bytes of the result beside the source.
     """
     began = time.perf_counter()
@@ -118,10 +129,10 @@ def write_from(
     result = place.complete()
     before = result is not None
     if result is None:
-        result = _write(place, opened, to, model, options=options, asked=asked)
+        result = _write(place, source, to, model, options=options, asked=asked)
     peak = memory.peak
     return Report(
-        source=format_,
+        source=source.kind,
         target=to,
         out=str(place.out),
         tensors=int(result.counts["tensors"]),
@@ -134,27 +145,36 @@ def write_from(
 
 
 def _write(
-    place: Place,
-    opened: Callable[[], StateSource],
-    to: Format,
-    model: Model,
-    *,
-    options: Options,
-    asked: Mapping[str, Any],
+    place: Place, opening: Opening, to: Format, model: Model, *, options: Options, asked: Mapping[str, Any]
 ) -> Artifact:
-    with place.working() as working:
-        source = opened()
+    with place.working() as working, closing(Rehash(opening.folders)) as rehash:
+        source = opening.open()
         try:
             numbers = _bytes(source, model, to, options)
             place.refuse_full_disk(numbers)
-            with Progress("convert", numbers, "MB") as progress:
-                written = writer(to)(source, working, model, options, progress)
+            written = _written(rehash, lambda progress: writer(to)(source, working, model, options, progress), numbers)
             config: dict[str, Any] = {"asked": dict(asked), "source": source.kind}
             if to == "checkpoint":
                 config |= {**state_of(source, model), BELONGS: {CONVERTED: source.kind}}
+        except DamagedError:
+            place.forget()
+            raise
         finally:
             source.close()
         return place.publish(written, config)
+
+
+def _written(rehash: Rehash, write: Callable[[Progress], Written], numbers: int) -> Written:
+    """What was written of an input without damage."""
+    with Progress("convert", numbers, "MB") as progress:
+        try:
+            written = write(progress)
+        except Exception:
+            # Damage may be the reason, and is what must be known.
+            rehash.refuse_damage()
+            raise
+        rehash.refuse_damage()
+    return written
 
 
 def _bytes(source: StateSource, model: Model, to: Format, options: Options) -> int:

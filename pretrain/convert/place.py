@@ -110,6 +110,14 @@ class Place:
             remove_leftovers(self._partial)
             yield self._partial
 
+    def forget(self) -> None:
+        """Remove what was written of an input that is damaged: mended, it may have the same sizes and times."""
+        for path in self._partial.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != LOCK:
+                path.unlink()
+
     def refuse_full_disk(self, needed: int) -> None:
         """See that there is room.
 

@@ -1,0 +1,98 @@
+"""Every byte of an input that a manifest tells of, looked at beside the conversion; nothing is published before."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from configs.artifact import MANIFEST, Artifact
+from configs.atomic_file import read_json
+from configs.errors import UserError, from_os_error
+from pretrain.checkpoint.directory import KIND
+from pretrain.checkpoint.part_file import threads
+
+_NUMBERS = (".safetensors", ".pt", ".distcp", ".metadata")
+"""Files of foreign formats that nobody edits by hand."""
+_PIECE_BYTES = 1 << 20
+_SMALL_BYTES = 1 << 22
+"""Files of at most so many bytes, which say where the numbers are, are looked at before anybody reads them."""
+
+
+class DamagedError(UserError):
+    """Bytes of the input are not those that were written."""
+
+
+class Rehash:
+    """Compares files with their manifests, by threads of its own; close it.
+
+    Args:
+        folders: checkpoints of this program, or folders of foreign formats; those without a manifest pass.
+    Raises:
+        UserError: if a file is missing or of another size, or a small one has other bytes.
+    """
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        files = [one for folder in folders for one in _files(folder)]
+        self._stop = threading.Event()
+        for path, record, way_out in files:
+            if record["bytes"] <= _SMALL_BYTES:
+                self._compare(path, record["sha256"], way_out)
+        self._pool = ThreadPoolExecutor(threads(), "rehash")
+        self._running: list[Future[None]] = [
+            self._pool.submit(self._compare, path, record["sha256"], way_out)
+            for path, record, way_out in files
+            if record["bytes"] > _SMALL_BYTES
+        ]
+
+    def _compare(self, path: Path, sha256: str, way_out: str) -> None:
+        try:
+            digest = self._digest(path)
+        except OSError as error:
+            raise from_os_error(error) or error from error
+        if digest != sha256 and not self._stop.is_set():
+            raise DamagedError(
+                f"{path}: its bytes changed since it was written (SHA-256 differs from the manifest); {way_out}"
+            )
+
+    def _digest(self, path: Path) -> str:
+        # Not read through a buffer of Python's, and in pieces that stay in the processor's cache.
+        digest, piece = hashlib.sha256(), memoryview(bytearray(_PIECE_BYTES))
+        with open(path, "rb", buffering=0) as file:
+            while not self._stop.is_set() and (count := os.readv(file.fileno(), [piece])):
+                digest.update(piece[:count])
+        return digest.hexdigest()
+
+    def refuse_damage(self) -> None:
+        """Wait until every byte was looked at.
+
+        Raises:
+            DamagedError: names the first file whose bytes changed.
+        """
+        for future in self._running:
+            future.result()
+
+    def close(self) -> None:
+        """Stop looking."""
+        self._stop.set()
+        self._pool.shutdown(cancel_futures=True)
+
+
+def _files(folder: Path) -> Iterator[tuple[Path, dict[str, Any], str]]:
+    """Files below a folder with size and SHA-256, and what to do about one that differs."""
+    if (folder / MANIFEST).exists() and read_json(folder / MANIFEST)["kind"] == KIND:
+        for name, record in sorted(Artifact.open(folder, kind=KIND).files.items()):
+            yield folder / name, dict(record), "take another checkpoint, or copy it again"
+        return
+    root = next((one for one in (folder, folder.parent) if (one / MANIFEST).exists()), None)
+    if root is None:
+        return
+    for name, record in sorted(read_json(root / MANIFEST).get("files", {}).items()):
+        path = root / name
+        # A tag of DeepSpeed's is a folder below; one file that is missing is told of by whoever reads the format.
+        if folder in path.parents and name.endswith(_NUMBERS) and path.is_file():
+            yield path, record, f"copy it again, or remove {root / MANIFEST} if it was changed on purpose"
