@@ -22,6 +22,9 @@ _WRITE_BYTES = 1 << 18
 """Most bytes given to the kernel at once: in writes of 4 MiB a gigabyte cost Linux 6.18 1.8 to 2.3 s of CPU time, in
 writes of 256 KiB 0.4 s (`dd`, ext4, a virtual machine with fragmented memory)."""
 
+_BUFFER_BYTES = 1 << 16
+"""Of what is written in small pieces; larger ones must not be copied into a buffer first."""
+
 _WRITE_BACK_BYTES = 1 << 25
 """After so many the disk begins to write, so that less is left to wait for at the end."""
 
@@ -95,7 +98,7 @@ def atomic_file(path: Path) -> Iterator[HashingFile]:
     temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.{uuid.uuid4().hex[:8]}{TEMPORARY}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb", buffering=_WRITE_BYTES) as raw:
+        with open(temporary, "wb", buffering=_BUFFER_BYTES) as raw:
             writer = HashingFile(raw)
             try:
                 yield writer

@@ -16,11 +16,11 @@ from configs.errors import UserError, from_os_error
 from pretrain.checkpoint.directory import KIND
 from pretrain.checkpoint.part_file import threads
 
-_NUMBERS = (".safetensors", ".pt", ".distcp", ".metadata")
-"""Files of foreign formats that nobody edits by hand."""
+_NUMBERS = (".safetensors", ".pt", ".distcp")
+"""Files in which the numbers are; of foreign formats only these, for the others are edited by hand."""
 _PIECE_BYTES = 1 << 20
 _SMALL_BYTES = 1 << 22
-"""Files of at most so many bytes, which say where the numbers are, are looked at before anybody reads them."""
+"""Files of at most so many bytes, and those that say where the numbers are, are looked at before anybody reads them."""
 
 
 class DamagedError(UserError):
@@ -39,14 +39,14 @@ class Rehash:
     def __init__(self, folders: Sequence[Path]) -> None:
         files = [one for folder in folders for one in _files(folder)]
         self._stop = threading.Event()
-        for path, record, way_out in files:
-            if record["bytes"] <= _SMALL_BYTES:
-                self._compare(path, record["sha256"], way_out)
+        first = [one for one in files if one[1]["bytes"] <= _SMALL_BYTES or not one[0].name.endswith(_NUMBERS)]
+        for path, record, way_out in first:
+            self._compare(path, record["sha256"], way_out)
         self._pool = ThreadPoolExecutor(threads(), "rehash")
         self._running: list[Future[None]] = [
             self._pool.submit(self._compare, path, record["sha256"], way_out)
             for path, record, way_out in files
-            if record["bytes"] > _SMALL_BYTES
+            if (path, record, way_out) not in first
         ]
 
     def _compare(self, path: Path, sha256: str, way_out: str) -> None:
