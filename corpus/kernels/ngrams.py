@@ -38,11 +38,10 @@ def _group(keys_A: UInt64, active: Number, table: UInt64, count: Int32, slot_A: 
         while count[slot] != 0 and table[slot] != key:
             slot = (slot + 1) & mask
         met = count[slot] + 1
-        if met == 1:
-            table[slot] = key
-            different += 1
-        elif met == 2:
-            again += 1
+        # Without branches: whether an n-gram was met before is what no processor can guess.
+        table[slot] = key
+        different += met == 1
+        again += met == 2
         most = max(most, met)
         count[slot] = met
         slot_A[a] = slot
@@ -88,10 +87,11 @@ def _count(
             most_NF[n, f] = max(most, 1)
             left = 0
             for a in range(active - 1):
-                if count[slots[a]] > 1 and places[a + 1] == places[a] + 1 and count[slots[a + 1]] > 1:
-                    keys[left] = (np.uint64(slots[a]) << np.uint64(32)) | np.uint64(slots[a + 1])
-                    places[left] = places[a]
-                    left += 1
+                slot, after = slots[a], slots[a + 1]
+                keys[left] = (np.uint64(slot) << np.uint64(32)) | np.uint64(after)
+                here = places[a]
+                places[left] = here
+                left += (places[a + 1] == here + 1) & (count[slot] > 1) & (count[after] > 1)
             active = left
 
 

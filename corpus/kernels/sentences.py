@@ -8,8 +8,6 @@ Shapes: N documents, C counts, P pieces of a document at most; a piece is a sent
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from corpus.kernels.compile import kernel
@@ -188,22 +186,13 @@ def _count(offsets_N1: Int64, utf8: Bytes, classes: Bytes, longest: Number, piec
 
 
 @kernel
-def _most_pieces(offsets_N1: Int64, utf8: Bytes, classes: Bytes) -> Number:
-    """At least as many as the sentences, and as the paragraphs, of any document."""
+def _most_lines(offsets_N1: Int64, utf8: Bytes) -> Number:
     most = 1
     for n in range(offsets_N1.size - 1):
-        pieces, at, end = 1, offsets_N1[n], offsets_N1[n + 1]
-        while at < end:
-            first = utf8[at]
-            if first == 10 or first == 33 or first == 63:
-                pieces += 1
-                at += 1
-            elif first == 0xE3 or first == 0xEF:  # where 。 and ．！？ are
-                point, at = code_point(utf8, at)
-                pieces += classes[point] == 5
-            else:
-                at += 1
-        most = max(most, pieces)
+        lines = 1
+        for at in range(offsets_N1[n], offsets_N1[n + 1]):
+            lines += utf8[at] == 10
+        most = max(most, lines)
     return most
 
 
@@ -215,6 +204,7 @@ def count_sentences(offsets_N1: Int64, utf8: Bytes) -> Int64:
     """
     counts_NC = np.zeros((offsets_N1.size - 1, len(COUNTS)), np.int64)
     longest = int(np.diff(offsets_N1).max(initial=1))
-    pieces: Any = _most_pieces(offsets_N1, utf8, TABLE)
-    _count(offsets_N1, utf8, TABLE, longest, int(pieces), counts_NC)
+    # A sentence has a character and an end: a mark, or a newline.
+    pieces = max(int(_most_lines(offsets_N1, utf8)), longest // 2 + 1)
+    _count(offsets_N1, utf8, TABLE, longest, pieces, counts_NC)
     return counts_NC

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from configs.schema.corpus import Normalise
-from corpus.batch import Batch, with_text
+from corpus.batch import Batch, utf8_of, with_text
+from corpus.kernels.marks import Flags, look
 from corpus.normalise import characters
 from corpus.normalise.wrapped import unwrap
 from corpus.tally import Tally
@@ -26,13 +27,28 @@ _FOR_PROSE = frozenset({"punctuation", "nfkc", "unwrap"})
 
 def normalise(batch: Batch, steps: Sequence[str], settings: Normalise, tally: Tally) -> Batch:
     """Run the steps in their order on every text; counts the documents each one changed."""
-    texts: list[str] = batch.column("text").to_pylist()
+    texts: list[str] | None = None
     is_code = [language == "code" for language in batch.column("language").to_pylist()]
-    for name in steps:
+    for name, idle in zip(steps, _idle(batch, steps), strict=True):
         step, for_prose = STEPS[name], name in _FOR_PROSE
-        changed = [
-            text if code and for_prose else step(text, settings) for text, code in zip(texts, is_code, strict=True)
-        ]
-        tally.add(f"normalised.{name}", sum(a != b for a, b in zip(texts, changed, strict=True)))
-        texts = changed
-    return with_text(batch, texts)
+        rows = [row for row, code in enumerate(is_code) if not (code and for_prose) and (idle is None or not idle[row])]
+        if not rows:
+            continue
+        if texts is None:
+            texts = batch.column("text").to_pylist()
+        changed = 0
+        for row in rows:
+            text = step(texts[row], settings)
+            changed += text != texts[row]
+            texts[row] = text
+        tally.add(f"normalised.{name}", changed)
+    return batch if texts is None else with_text(batch, texts)
+
+
+def _idle(batch: Batch, steps: Sequence[str]) -> list[Flags | None]:
+    """For each step the documents that it would leave as they are; None where that is not known beforehand."""
+    invisible_N, western_N = look(*utf8_of(batch.column("text")))
+    known = {"invisible": ~invisible_N, "punctuation": ~western_N}
+    # The compatibility normalisation changes punctuation; the other steps add no sign that these two look for.
+    until = steps.index("nfkc") if "nfkc" in steps else len(steps)
+    return [known.get(name) if at < until else None for at, name in enumerate(steps)]
