@@ -12,6 +12,7 @@ from pathlib import Path
 import zstandard
 
 from benchmarks.figures import Figures, best_seconds, figure
+from benchmarks.rules import retune_figures, rules_figures
 from benchmarks.text import japanese
 from configs.load import load
 from configs.schema.run import Run
@@ -32,6 +33,7 @@ pretrain:
 def measure() -> Figures:
     """Megabytes of text per second from JSON lines to Parquet shards, everything on."""
     logging.disable(logging.INFO)
+    others = {**retune_figures(), **rules_figures(_MEGABYTES)}
     # One core for both, so that the ratio is one of work and not of threads.
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     with tempfile.TemporaryDirectory() as folder:
@@ -51,4 +53,4 @@ def measure() -> Figures:
         build("warm")
         seconds = min(build(f"round{number}") for number in range(3))
         parse = best_seconds(lambda: [json.loads(line) for line in zstandard.decompress(compressed).splitlines()])
-    return {"corpus/build": figure(megabytes / seconds, "MB/s", decompress_and_parse=megabytes / parse)}
+    return others | {"corpus/build": figure(megabytes / seconds, "MB/s", decompress_and_parse=megabytes / parse)}

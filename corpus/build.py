@@ -39,7 +39,7 @@ def build_corpus(run: Run) -> Artifact:
         UserError: if a source or the preset is missing, the directory is another run file's, the disk is full, or
             no document stays.
     """
-    preset = load_preset(run.corpus.preset)
+    preset = load_preset(run.corpus.preset, run.corpus.rules)
     check_preset(preset, run.corpus.preset)
     settings = pinned(run)
     plan = corpus_plan(run)

@@ -1,4 +1,4 @@
-"""`tsugiki corpus build|audit`."""
+"""`tsugiki corpus build|audit|retune`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ def verbs(parser: argparse.ArgumentParser) -> None:
     audit.add_argument("--show", type=int, default=3, metavar="N", help="how many (default 3)")
     audit.add_argument("--json", action="store_true", help="print for machines")
     audit.set_defaults(do=_audit)
+    retune = commands.add_parser("retune", help="show what other rules would change, from the measures that were kept")
+    add_run_file(retune)
+    retune.add_argument("--show", type=int, default=3, metavar="N", help="examples of every kind of change (default 3)")
+    retune.add_argument("--json", action="store_true", help="print for machines")
+    retune.set_defaults(do=_retune)
 
 
 def _audit(arguments: argparse.Namespace) -> None:
@@ -34,4 +39,29 @@ def _audit(arguments: argparse.Namespace) -> None:
         say(json.dumps(dict(corpus.counts), ensure_ascii=False, indent=1))
     else:
         for line in funnel_lines(corpus):
+            say(line)
+
+
+def _retune(arguments: argparse.Namespace) -> None:
+    import json
+    from dataclasses import asdict
+
+    from configs.load import load
+    from configs.schema.run import Run
+    from configs.stage import refuse_unfinished
+    from corpus.retune import retune, retuned_lines
+    from corpus.stage import corpus_plan
+
+    built = load(arguments.run_file, Run)
+    plan = corpus_plan(built)
+    corpus = refuse_unfinished(plan)
+    plan.check()
+    found = retune(corpus, built, load_run(arguments), arguments.show)
+    if arguments.json:
+        changes = [{"before": was, "after": would, "documents": n} for (was, would), n in found.counts.items()]
+        examples = [asdict(one) for one in found.examples]
+        told = {"changes": changes, "examples": examples, "measured_again": found.measured_again}
+        say(json.dumps(told, ensure_ascii=False, indent=1))
+    else:
+        for line in retuned_lines(found, corpus):
             say(line)

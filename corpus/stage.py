@@ -46,7 +46,7 @@ def hub_name(name: str, source: Source) -> HubName | None:
 def corpus_plan(run: Run) -> StagePlan:
     """The stage as the run file describes it."""
     config = run.corpus.digested()
-    config["preset"] = load_preset(run.corpus.preset).digested()
+    config["preset"] = load_preset(run.corpus.preset, run.corpus.rules).digested()
     config["seed"] = run.run.seed
     raw = {**source_files(run), **_existing_files(run)}
     return StagePlan("corpus", corpus_dir(run), KIND, VERSION, config, raw=raw)

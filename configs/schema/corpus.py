@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from configs.schema.dedup import Dedup
+from configs.schema.preset import RuleChange
 from configs.schema.section import Section, operational, rule
 
 Format = Literal["auto", "txt", "html", "jsonl", "parquet"]
@@ -90,6 +91,8 @@ class Corpus(Section):
     """The sources by name, preferred ones first: of two duplicates the earlier source's stays."""
     preset: str = "inhouse"
     """Normalisation steps and rules: a name in configs/presets, or the path of a YAML file."""
+    rules: dict[str, RuleChange] = Field(default_factory=dict)
+    """By reason: other bounds than the preset's; `tsugiki corpus retune` shows beforehand what they would change."""
     normalise: Normalise = Normalise()
     mask: Mask = Mask()
     dedup: Dedup = Dedup()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,17 @@ class Rule(Section):
         return "give min or max" if self.min is None and self.max is None else None
 
 
+class RuleChange(Section):
+    """Another bound for the rules of one reason."""
+
+    min: float | None = None
+    """In place of theirs, where they have one."""
+    max: float | None = None
+    """In place of theirs, where they have one."""
+    off: bool = False
+    """Whether they are left out."""
+
+
 class Excluded(Section):
     """A rule of the published table that the preset leaves out."""
 
@@ -65,14 +77,39 @@ class Preset(Section):
         return values
 
 
-def load_preset(name: str) -> Preset:
+def load_preset(name: str, changes: Mapping[str, RuleChange] | None = None) -> Preset:
     """Read a preset by its name in configs/presets, or by the path of a YAML file.
 
+    Args:
+        changes: by reason, what the run file has in place of the preset's bounds.
     Raises:
-        UserError: if there is no such preset; names those that exist.
+        UserError: if there is no such preset, or no rule that a change speaks of; names those that exist.
     """
     path = Path(name) if name.endswith((".yaml", ".yml")) else PRESETS / f"{name}.yaml"
     if not path.exists():
         known = ", ".join(sorted(preset.stem for preset in PRESETS.glob("*.yaml")))
         raise UserError(f"corpus.preset: no preset {name!r}; known: {known}, or the path of a YAML file")
-    return load(path, Preset)
+    preset = load(path, Preset)
+    changed = preset.rules
+    for reason, change in (changes or {}).items():
+        changed = tuple(one for rule in changed for one in _changed(rule, reason, change))
+        _refuse_idle(preset, reason, change)
+    return preset.model_copy(update={"rules": changed})
+
+
+def _changed(rule: Rule, reason: str, change: RuleChange) -> tuple[Rule, ...]:
+    if rule.reason != reason:
+        return (rule,)
+    bounds = {side: getattr(change, side) for side in ("min", "max") if getattr(rule, side) is not None}
+    bounds = {side: bound for side, bound in bounds.items() if bound is not None}
+    return () if change.off else (rule.model_copy(update=bounds),)
+
+
+def _refuse_idle(preset: Preset, reason: str, change: RuleChange) -> None:
+    rules = [rule for rule in preset.rules if rule.reason == reason]
+    if not rules:
+        known = ", ".join(dict.fromkeys(rule.reason for rule in preset.rules))
+        raise UserError(f"corpus.rules: the preset drops nothing as {reason!r}; there are {known}")
+    for side in ("min", "max"):
+        if getattr(change, side) is not None and all(getattr(rule, side) is None for rule in rules):
+            raise UserError(f"corpus.rules.{reason}.{side}: the preset's rule has no {side}")
