@@ -50,11 +50,11 @@ class Decoded:
     encoding: str
 
 
-def decode(content: bytes, declared: str | None = None) -> Decoded:
+def decode(content: bytes, *declared: str | None) -> Decoded:
     """Read bytes as text.
 
     Args:
-        declared: encoding that the document names itself, tried after UTF-8; wrong names are passed over.
+        declared: encodings that the document names itself, tried after UTF-8 in order; wrong names are passed over.
     Raises:
         UndecodableError: if they are binary, or fit no encoding plausibly.
 
@@ -67,7 +67,7 @@ def decode(content: bytes, declared: str | None = None) -> Decoded:
     _refuse_binary(content)
     if _TO_JAPANESE.search(content) or (content.isascii() and _TO_LATIN.search(content)):
         return _strict(content, "iso2022_jp_ext" if b"\x1b(I" in content else "iso2022_jp_1")
-    candidates = ["utf-8", *([declared] if declared and _known(declared) else []), *_CANDIDATES[1:]]
+    candidates = ["utf-8", *(name for name in declared if name and _known(name)), *_CANDIDATES[1:]]
     furthest = 0
     for encoding in candidates:
         try:

@@ -72,7 +72,7 @@ def measure_shard(claim: Claim, argument: MeasureArgument) -> dict[str, Any]:
         for piece in shard.pieces:
             hashes: dict[str, str] = {}
             source = settings.sources[piece.source]
-            reading = Reading(piece, source, settings.limits.document_bytes, tally, hashes)
+            reading = Reading(piece, source, settings.limits, tally, hashes)
             for batch in read(reading):
                 _process(batch, argument, tally, (measured, measures, signed))
             if piece.name in hashes:

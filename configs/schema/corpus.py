@@ -10,7 +10,25 @@ from configs.schema.dedup import Dedup
 from configs.schema.preset import RuleChange
 from configs.schema.section import Section, operational, rule
 
-Format = Literal["auto", "txt", "html", "jsonl", "parquet"]
+# One per module of corpus/read/formats; a test holds the two together.
+Format = Literal[
+    "auto",
+    "docx",
+    "eml",
+    "epub",
+    "html",
+    "jsonl",
+    "odt",
+    "parquet",
+    "pdf",
+    "pptx",
+    "sgml",
+    "tar",
+    "txt",
+    "warc",
+    "xlsx",
+    "zip",
+]
 # Files of the corpus are named after it.
 SourceName = Annotated[str, StringConstraints(pattern=r"^\w[\w.-]{0,62}$")]
 
@@ -38,6 +56,14 @@ class Source(Section):
     """Language of the source (ISO 639), e.g. ja, or code; rules and evaluation go by it."""
     license: str = ""
     """Licence of the texts, carried to the model card."""
+    access: str = ""
+    """Who may see the texts, in the owner's words, e.g. internal; carried with every document and to the manifest."""
+    retention: str = ""
+    """How long they may be kept, e.g. until 2030-03-31; carried with every document and to the manifest."""
+    ocr: tuple[str, ...] = ()
+    """Command that prints the text of a PDF without a text layer, as UTF-8; {path} in an argument is the file's."""
+    ocr_s: float = Field(default=600, gt=0)
+    """Seconds that the command may take for one file."""
 
     @rule("path")
     def one_origin(self) -> str | None:
@@ -79,7 +105,19 @@ class Limits(Section):
     """What is too large to be a document."""
 
     document_bytes: int = Field(default=50_000_000, ge=1)
-    """A larger file or record is quarantined."""
+    """A larger file or record is quarantined, and one whose text is larger."""
+    document_s: float = Field(default=60, gt=0)
+    """Seconds that reading one PDF may take; then it is quarantined."""
+    archive_bytes: int = Field(default=100_000_000_000, ge=1)
+    """An archive gives at most so many bytes, archives in it included; the rest of it is quarantined."""
+    archive_ratio: int = Field(default=200, ge=1)
+    """An archive gives at most so many times its own size, or 10 MB."""
+    archive_members: int = Field(default=200_000, ge=1)
+    """An archive gives at most so many members, archives in it included."""
+    archive_depth: int = Field(default=3, ge=1)
+    """Archives in archives are read down to this level; 1 reads none in another."""
+    max_bad_share: float = operational(0.2, ge=0, le=1)
+    """A larger share of unreadable records in a source stops the run; unknown formats and empty files do not count."""
     task_bytes: int = Field(default=256_000_000, ge=1_000)
     """Work is cut into tasks, and output into shards, of about this much input."""
 

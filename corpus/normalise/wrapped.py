@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 _WIDE = re.compile(r"[\u1100-\uff60\uffe0-\uffff]")
-_BEGINS_ANEW = re.compile(
+BEGINS_ANEW = re.compile(
     r"[\s>＞|｜・●○■□◆◇▼▲※＊*+【\-–—=_#]|[0-9０-９]{1,3}[.)）．、:：]|[(（][0-9０-９ア-ン]{1,2}[)）]|第[0-9０-９一二三四五六七八九十]"
 )
+"""How a line begins that goes on from no other: list signs, numbers, quotations."""
 _ENDS_SENTENCE = re.compile(r"[。．.！？!?：:」』】)）]$")
 
 _MIN_WIDTH, _MAX_WIDTH = 40, 120
@@ -46,13 +47,13 @@ def unwrap(text: str) -> str:
     joined = [lines[0]]
     for before, was_full, line in zip(lines[:-1], full[:-1], lines[1:], strict=True):
         open_end = indented or not _ENDS_SENTENCE.search(before)
-        if was_full and line and open_end and not _BEGINS_ANEW.match(line):
-            joined[-1] += _glue(before, line) + line
+        if was_full and line and open_end and not BEGINS_ANEW.match(line):
+            joined[-1] += glue(before, line) + line
         else:
             joined.append(line)
     return "\n".join(joined)
 
 
-def _glue(before: str, after: str) -> str:
-    """A space between two Latin words, nothing between Japanese characters."""
+def glue(before: str, after: str) -> str:
+    """What joins two lines: a space between two Latin words, nothing between Japanese characters."""
     return " " if before[-1].isascii() and after[0].isascii() else ""

@@ -9,7 +9,7 @@ from configs.errors import UserError
 from configs.hub import why_not
 from configs.schema.corpus import Source
 from corpus.batch import Batch
-from corpus.read.jsonl import add_mapping
+from corpus.read.records import add_mapping
 from corpus.read.source import Reading
 from corpus.stage import hub_name
 

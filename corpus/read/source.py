@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import BinaryIO
 
-from configs.schema.corpus import Source
-from corpus.batch import Batch, BatchBuilder
+from configs.schema.corpus import Limits, Source
+from corpus.batch import BatchBuilder
+from corpus.read.budget import Budget
+from corpus.read.compressed import BrokenStreamError, compression_of, decompressed
 from corpus.tally import Tally, Unreadable
 
 
@@ -30,36 +32,62 @@ class Reading:
 
     piece: Piece
     source: Source
-    document_bytes: int
-    """A larger document is put aside."""
+    limits: Limits
     tally: Tally
-    hashes: dict[str, str]
+    hashes: dict[str, str] = field(default_factory=dict)
     """SHA-256 of what was read, by piece name; the reader fills it in."""
+    member: BinaryIO | None = None
+    """What is read instead of the file, where the piece is a member of an archive."""
+    budget: Budget | None = None
+    """What the archive around it may still unpack."""
 
     def builder(self) -> BatchBuilder:
         """For the documents of this piece."""
-        return BatchBuilder(self.piece.source, self.piece.name, self.source.license, self.source.language)
+        source = self.source
+        return BatchBuilder(self.piece.source, self.piece.name, source.license, source.language)
 
     def put_aside(self, position: int, reason: str, detail: str = "") -> None:
         """Quarantine the file, or the record at `position`."""
         self.tally.put_aside(Unreadable(self.piece.source, self.piece.name, position, reason, detail))
 
+    def inside(self, name: str, content: BinaryIO, budget: Budget) -> Reading:
+        """The reading of a member of this archive; members go by their endings."""
+        piece = replace(self.piece, name=f"{self.piece.name}!/{name}", start=0, end=0)
+        source = self.source.model_copy(update={"format": "auto"})
+        return Reading(piece, source, self.limits, self.tally, {}, content, budget)
+
     def whole_file(self) -> bytes | None:
-        """The bytes of a small file; None, and quarantined, if it is too large or cannot be read."""
+        """The bytes of a small file, decompressed; None, and quarantined, if it is too large or cannot be read."""
+        limit = self.limits.document_bytes
         size = self.piece.end - self.piece.start
-        if size > self.document_bytes:
-            self.put_aside(0, "too_large", f"{size} bytes, corpus.limits.document_bytes is {self.document_bytes}")
+        if size > limit:
+            self.put_aside(0, "too_large", f"{size} bytes, corpus.limits.document_bytes is {limit}")
             return None
         try:
-            content = self.piece.path.read_bytes()
+            if self.member is not None:
+                content = self._bounded(self.member)
+            else:
+                with open(self.piece.path, "rb") as file:
+                    self.hashes[self.piece.name] = hashlib.file_digest(file, "sha256").hexdigest()
+                    file.seek(0)
+                    content = self._bounded(file)
+        except BrokenStreamError as error:
+            self.put_aside(0, "truncated", str(error))
+            return None
         except OSError as error:
             self.put_aside(0, "unreadable", error.strerror or "")
             return None
-        self.hashes[self.piece.name] = hashlib.sha256(content).hexdigest()
-        if not content:
+        if content is not None and not content:
             self.put_aside(0, "empty")
             return None
         return content
 
-
-Reader = Callable[[Reading], Iterator[Batch]]
+    def _bounded(self, file: BinaryIO) -> bytes | None:
+        limit, blocks, length = self.limits.document_bytes, [], 0
+        for block in decompressed(file, compression_of(self.piece.name)):
+            length += len(block)
+            if length > limit:
+                self.put_aside(0, "too_large", f"more than {limit} bytes, which corpus.limits.document_bytes is")
+                return None
+            blocks.append(block)
+        return b"".join(blocks)

@@ -17,7 +17,7 @@ import pytest
 from configs.artifact import Artifact
 from configs.load import validate
 from configs.places import override, parse_yaml
-from configs.schema.corpus import Source
+from configs.schema.corpus import Limits, Source
 from configs.schema.run import Run
 from corpus.batch import Batch, BatchBuilder
 from corpus.build import build_corpus
@@ -65,6 +65,7 @@ class Desk:
         content: bytes | str | None = None,
         *,
         document_bytes: int = 50_000_000,
+        limits: Limits | None = None,
         bounds: tuple[int, int] | None = None,
         **source: Any,
     ) -> Read:
@@ -75,7 +76,8 @@ class Desk:
         start, end = bounds or (0, path.stat().st_size if path.exists() else 0)
         origin = {} if "dataset" in source else {"path": str(self.root)}
         settings = Source(**{"language": "ja", **origin, **source})
-        reading = Reading(Piece("mail", name, path, start, end), settings, document_bytes, Tally(), {})
+        limits = limits or Limits(document_bytes=document_bytes)
+        reading = Reading(Piece("mail", name, path, start, end), settings, limits, Tally(), {})
         documents = [document for batch in read(reading) for document in batch.to_pylist()]
         return Read(documents, reading.tally.quarantine, reading.hashes)
 

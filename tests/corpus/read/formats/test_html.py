@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.read.html import page_text
+from corpus.read.page import page_text
 
 if TYPE_CHECKING:
     from tests.corpus.conftest import Desk

@@ -1,20 +1,13 @@
-"""HTML pages: the text without the frame around it, ruby resolved to the base text."""
+"""The text of an HTML page, without the frame around it, ruby resolved to the base text. Imports nothing of ours."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import Counter
 from typing import Any
 
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLTree
-
-from corpus.batch import Batch
-from corpus.decode import UndecodableError, decode
-from corpus.read.source import Reading
-
-_CHARSET = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]{2,40})", re.IGNORECASE)
-_CHARSET_WITHIN = 4096
 
 # What every page of a site repeats. Heuristics for a page's "main content" drop lists and short answers, which
 # in-house pages consist of; what these selectors miss, the removal of repeated lines finds.
@@ -41,24 +34,14 @@ _READINGS = "rt, rp, rtc"
 # A list of which at least so much is link text is a menu; lists in prose have links in a few items at most.
 _MENU_LINK_SHARE = 0.8
 
-
-def read_html(reading: Reading) -> Iterator[Batch]:
-    """One document per page, or none and an entry in the quarantine."""
-    content = reading.whole_file()
-    if content is None:
-        return
-    declared = _CHARSET.search(content[:_CHARSET_WITHIN])
-    try:
-        decoded = decode(content, declared[1].decode("ascii") if declared else None)
-    except UndecodableError as error:
-        reading.put_aside(0, error.reason, error.detail)
-        return
-    text = page_text(decoded.text)
-    builder = reading.builder()
-    builder.add(text, 0, decoded.encoding)
-    batch = builder.take()
-    assert batch is not None
-    yield batch
+# Formatting that is left open is opened again in every paragraph that follows: a page of 50 kB can become 4 GB. Lists
+# in lists, readings, and attributes of one tag take time that grows with the square of their number.
+_NESTING = re.compile(
+    r"<(/?)(a|b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u|ul|ol|rt|rp|rtc|rb)(?=[\s/>])", re.IGNORECASE
+)
+_LONG_TAG = re.compile(r"<[^<>]{20000}")
+_MAX_COST = 2_000_000
+_MAX_CHARACTERS = 2_000_000
 
 
 def page_text(html: str) -> str:
@@ -70,14 +53,32 @@ def page_text(html: str) -> str:
     tree = HTMLTree.parse(html)
     if tree.document is None:
         return ""
-    # values(): going over the list itself takes time quadratic in its length.
-    for reading in tree.document.query_selector_all(_READINGS).values():
+    # values(): going over the list itself takes time quadratic in its length; so does the outermost reading first.
+    for reading in reversed(list(tree.document.query_selector_all(_READINGS).values())):
         reading.decompose()
     for listing in tree.document.query_selector_all("ul, ol").values():
         if _is_menu(listing):
             listing.decompose()
     text: str = extract_plain_text(tree, skip_elements=_FRAME, comments=False)
     return text.strip()
+
+
+def is_costly(html: str) -> bool:
+    """Whether reading the page may take seconds or gigabytes, which only one in many thousands does."""
+    if len(html) > _MAX_CHARACTERS or _LONG_TAG.search(html):
+        return True
+    open_now: Counter[str] = Counter()
+    depth, most = 0, 0
+    for tag in _NESTING.finditer(html):
+        name = tag[2].lower()
+        if not tag[1]:
+            open_now[name] += 1
+            depth += 1
+        elif open_now[name]:
+            open_now[name] -= 1
+            depth -= 1
+        most = max(most, depth)
+    return most * html.count("<") > _MAX_COST
 
 
 def _is_menu(listing: Any) -> bool:

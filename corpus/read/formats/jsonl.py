@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import BinaryIO
 
 from corpus.batch import Batch, BatchBuilder
 from corpus.decode import UndecodableError, decode
-from corpus.read.compressed import BrokenStreamError, compression_of, decompressed
+from corpus.read.compressed import BrokenStreamError, Readable, compression_of, decompressed
+from corpus.read.records import add_mapping
+from corpus.read.registry import Format
 from corpus.read.source import Reading
 
 
-class _HashedPiece(io.RawIOBase):
+class _HashedPiece:
     """The bytes [start, end) of a file, hashed as they are read."""
 
-    def __init__(self, file: io.BufferedReader, start: int, end: int) -> None:
+    def __init__(self, file: BinaryIO, start: int, end: int) -> None:
         file.seek(start)
         self._file, self._left = file, end - start
         self.sha256 = hashlib.sha256()
@@ -40,25 +41,34 @@ def read_jsonl(reading: Reading) -> Iterator[Batch]:
     """
     piece = reading.piece
     builder = reading.builder()
+    if reading.member is not None:
+        yield from _documents(reading, builder, reading.member)
+        return
     try:
         with open(piece.path, "rb") as file:
             raw = _HashedPiece(file, piece.start, piece.end)
-            for position, line in _lines(reading, raw):
-                _add_record(reading, builder, position, line)
-                if builder.full and (batch := builder.take()) is not None:
-                    yield batch
+            yield from _documents(reading, builder, raw)
             while raw.read(1 << 20):  # what follows a break belongs to the hash too
                 pass
             reading.hashes[piece.name] = raw.sha256.hexdigest()
     except OSError as error:
         reading.put_aside(piece.start, "unreadable", error.strerror or "")
+        if (batch := builder.take()) is not None:
+            yield batch
+
+
+def _documents(reading: Reading, builder: BatchBuilder, raw: Readable) -> Iterator[Batch]:
+    for position, line in _lines(reading, raw):
+        _add_record(reading, builder, position, line)
+        if builder.full and (batch := builder.take()) is not None:
+            yield batch
     if (batch := builder.take()) is not None:
         yield batch
 
 
-def _lines(reading: Reading, raw: _HashedPiece) -> Iterator[tuple[int, bytes]]:
+def _lines(reading: Reading, raw: Readable) -> Iterator[tuple[int, bytes]]:
     """Lines with their positions; memory stays bounded whatever the length of a line."""
-    limit = reading.document_bytes
+    limit = reading.limits.document_bytes
     position, rest, length = reading.piece.start, [b""], 0
     try:
         for block in decompressed(raw, compression_of(reading.piece.name)):
@@ -101,30 +111,4 @@ def _add_record(reading: Reading, builder: BatchBuilder, position: int, line: by
     add_mapping(reading, builder, position, record, decoded.encoding)
 
 
-def add_mapping(reading: Reading, builder: BatchBuilder, position: int, record: Any, encoding: str) -> None:
-    """Add one record with named fields, or quarantine it if its text is missing or no text."""
-    source = reading.source
-    text = record.get(source.text_key) if isinstance(record, dict) else None
-    if not isinstance(text, str):
-        reading.put_aside(position, "no_text", f"the field {source.text_key!r} is missing or no text")
-        return
-    url = record.get("url") if isinstance(record.get("url"), str) else None
-    found = {key: record[key] for key in source.meta_keys if key in record}
-    meta = json.dumps(found, ensure_ascii=False, sort_keys=True, default=str) if found else None
-    if not all(_encodable(one) for one in (text, url or "", meta or "")):
-        reading.put_aside(position, "undecodable", "a lone surrogate in the record")
-        return
-    size, limit = len(text.encode()), reading.document_bytes
-    if size > limit:
-        reading.put_aside(position, "too_large", f"a text of {size} bytes, the limit is {limit}")
-        return
-    builder.add(text, position, encoding, url=url, meta=meta)
-
-
-def _encodable(text: str) -> bool:
-    # JSON can spell half a character ("\\ud83d"), which no UTF-8 file can hold.
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+FORMAT = Format("jsonl", ("jsonl", "ndjson"), read_jsonl)

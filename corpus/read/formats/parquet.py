@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 
 from configs.atomic_file import sha256_of
 from corpus.batch import BATCH_DOCUMENTS, Batch
-from corpus.read.jsonl import add_mapping
+from corpus.read.records import add_mapping
+from corpus.read.registry import Format
 from corpus.read.source import Reading
 
 
@@ -20,8 +21,14 @@ def read_parquet(reading: Reading) -> Iterator[Batch]:
     builder = reading.builder()
     row = 0
     try:
-        reading.hashes[piece.name] = sha256_of(piece.path)
-        with pq.ParquetFile(piece.path) as file:
+        if reading.member is None:
+            reading.hashes[piece.name] = sha256_of(piece.path)
+            opened: Any = piece.path
+        elif (content := reading.whole_file()) is not None:
+            opened = pa.BufferReader(content)
+        else:
+            return
+        with pq.ParquetFile(opened) as file:
             names = set(file.schema_arrow.names)
             if source.text_key not in names:
                 reading.put_aside(0, "no_text", f"no column {source.text_key!r}")
@@ -57,3 +64,6 @@ def _record(row: pa.RecordBatch) -> dict[str, Any] | None:
     except UnicodeDecodeError:
         return None
     return record
+
+
+FORMAT = Format("parquet", ("parquet",), read_parquet, compressed=False)

@@ -1,0 +1,38 @@
+"""A record with named fields, as JSON lines, Parquet and datasets have them, is a document."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from corpus.batch import BatchBuilder
+from corpus.read.source import Reading
+
+
+def add_mapping(reading: Reading, builder: BatchBuilder, position: int, record: Any, encoding: str) -> None:
+    """Add one record with named fields, or quarantine it if its text is missing or no text."""
+    source = reading.source
+    text = record.get(source.text_key) if isinstance(record, dict) else None
+    if not isinstance(text, str):
+        reading.put_aside(position, "no_text", f"the field {source.text_key!r} is missing or no text")
+        return
+    url = record.get("url") if isinstance(record.get("url"), str) else None
+    found = {key: record[key] for key in source.meta_keys if key in record}
+    meta = json.dumps(found, ensure_ascii=False, sort_keys=True, default=str) if found else None
+    if not all(_encodable(one) for one in (text, url or "", meta or "")):
+        reading.put_aside(position, "undecodable", "a lone surrogate in the record")
+        return
+    size, limit = len(text.encode()), reading.limits.document_bytes
+    if size > limit:
+        reading.put_aside(position, "too_large", f"a text of {size} bytes, the limit is {limit}")
+        return
+    builder.add(text, position, encoding, url=url, meta=meta)
+
+
+def _encodable(text: str) -> bool:
+    # JSON can spell half a character ("\\ud83d"), which no UTF-8 file can hold.
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
