@@ -182,7 +182,7 @@ def _mixed_manuals(root: Path) -> None:
     (root / "form.txt").write_text(f"{LETTERHEAD}\n\n{FOOTER}\n")
     (root / "empty.txt").write_text("")
     (root / "binary.txt").write_bytes(SECRET.encode() + bytes(range(32)) * 4)
-    (root / "report.docx").write_bytes(SECRET.encode())
+    (root / "report.doc").write_bytes(SECRET.encode())
     (root / "page.html").write_text(f"<body><nav>{SECRET}</nav><p>{prose(40)}</p><footer>{SECRET}</footer></body>")
 
 
