@@ -34,7 +34,7 @@ FUNNEL = """\
 put aside:
   manuals: binary.txt: binary (NUL at byte 27)
   manuals: empty.txt: empty
-  manuals: report.docx: unknown_format (ending 'docx'; set format for this source to read it all the same)
+  manuals: report.doc: unknown_format (ending 'doc'; set format for this source to read it all the same)
   mail: archive.jsonl.gz at 3031: truncated (gz: ends in the middle of its data)
   mail: mail.jsonl at 4061: not_json (a record of 37 bytes)
   mail: mail.jsonl at 6543: no_text (the field 'text' is missing or no text)

@@ -136,7 +136,7 @@ def test_what_was_put_aside_is_named_in_the_audit(built: Artifact) -> None:
     assert [line.split(": ")[0:2] for line in aside] == [
         ["  manuals", "binary.txt"],
         ["  manuals", "empty.txt"],
-        ["  manuals", "report.docx"],
+        ["  manuals", "report.doc"],
         ["  mail", f"archive.jsonl.gz at {aside[3].split(' at ')[1].split(':')[0]}"],
         ["  mail", f"mail.jsonl at {aside[4].split(' at ')[1].split(':')[0]}"],
         ["  mail", f"mail.jsonl at {aside[5].split(' at ')[1].split(':')[0]}"],
