@@ -20,7 +20,7 @@ from benchmarks.figures import Figures, figure
 from benchmarks.text import japanese
 from configs.artifact import build
 from configs.load import load
-from configs.schema.corpus import Normalise, Source
+from configs.schema.corpus import Limits, Normalise, Source
 from configs.schema.preset import load_preset
 from configs.schema.run import Run
 from corpus.batch import Batch
@@ -77,7 +77,7 @@ def _decide(path: Path) -> None:
     reading = Reading(
         Piece("web", path.name, path, 0, path.stat().st_size),
         Source(path=str(path), language="ja"),
-        50_000_000,
+        Limits(),
         tally,
         {},
     )
