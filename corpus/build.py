@@ -20,6 +20,7 @@ from corpus.decide_task import DecideArgument, decide_all
 from corpus.dedup.phases import find_duplicates
 from corpus.dedup.signed import number
 from corpus.hub_datasets import pinned
+from corpus.mask.pseudonym import keep_to_key, needs_key, read_key
 from corpus.measure_task import MeasureArgument, measure_shard, measured_path, signatures_path
 from corpus.rules import check_preset
 from corpus.stage import corpus_plan
@@ -47,6 +48,8 @@ def build_corpus(run: Run) -> Artifact:
     if builder.complete is not None:
         _log.info("%s is complete", plan.dir)
         return builder.complete
+    if needs_key(settings.mask):
+        keep_to_key(builder, read_key(settings.mask, run.run.dir))
     shards = cut(settings.sources, plan.raw, settings.limits.task_bytes)
     sizes = {shard.key: shard.bytes for shard in shards}
     measured = run_phase(

@@ -87,7 +87,7 @@ def _process(batch: Batch, argument: MeasureArgument, tally: Tally, writers: Seq
     tally.add("documents_read", batch.num_rows)
     batch = normalise(batch, preset.steps, settings.normalise, tally)
     columns, reason_N = judge(batch, preset.rules)
-    batch = mask(batch, settings.mask, tally)
+    batch, personal_N = mask(batch, settings.mask, tally)
     measured, measures, signed = writers
     measures.add(table_of(batch, columns))
     signature_NK = signatures(*utf8_of(batch.column("text")), settings.dedup.bands * settings.dedup.rows)
@@ -97,5 +97,9 @@ def _process(batch: Batch, argument: MeasureArgument, tally: Tally, writers: Seq
     signed.add(pa.table({"id": batch.column("id"), "signature": signature}))
     digests = [xxhash.xxh3_128_digest(text.encode()) for text in batch.column("text").to_pylist()]
     table = pa.Table.from_batches([batch])
-    table = table.append_column("reason", pa.array(reason_words(reason_N, preset.rules), type=pa.string()))
+    # A rule's reason comes first: the counts of a preset do not depend on what is masked.
+    reasons = [
+        word or personal for word, personal in zip(reason_words(reason_N, preset.rules), personal_N, strict=True)
+    ]
+    table = table.append_column("reason", pa.array(reasons, type=pa.string()))
     measured.add(table.append_column("content", pa.array(digests, type=pa.binary(16))))

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from configs.schema.dedup import Dedup
+from configs.schema.mask import Mask
 from configs.schema.preset import RuleChange
 from configs.schema.section import Section, operational, rule
 
@@ -81,15 +82,6 @@ class Normalise(Section):
 
     keep: str = "①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳…‥～：；！？（）"
     """Characters that the compatibility normalisation (NFKC) leaves as they are."""
-
-
-class Mask(Section):
-    """Personal data, before anything is written."""
-
-    email: Literal["mask", "leave"] = "mask"
-    """E-mail addresses."""
-    phone: Literal["mask", "leave"] = "mask"
-    """Phone numbers, Japanese and international forms."""
 
 
 class HeldOut(Section):

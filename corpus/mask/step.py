@@ -1,34 +1,63 @@
-"""Masking, in the text and in what goes with it, before anything is written."""
+"""Masking, in the text and in what goes with it, before anything is written.
+
+Shapes: N documents.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from configs.schema.corpus import Mask
-from corpus.batch import Batch, with_column, with_text
-from corpus.mask.email import mask_emails
-from corpus.mask.phone import mask_phones
+from configs.schema.mask import Action, Mask
+from corpus.batch import Batch, with_column
+from corpus.mask.find import Span, find_spans, replace_spans
+from corpus.mask.pseudonym import needs_key, pseudonym, read_key
 from corpus.tally import Tally
 
-Masker = Callable[[str], tuple[str, int]]
+
+def mask(batch: Batch, settings: Mask, tally: Tally) -> tuple[Batch, list[str | None]]:
+    """Do with every kind of personal data what the settings say; counts each kind.
+
+    Returns:
+        The batch, and for every document why it goes, where a kind in it drops it.
+    Raises:
+        UserError: if pseudonyms are wanted and there is no key.
+    """
+    actions = {kind: action for kind, action in settings.actions().items() if action != "leave"}
+    key = read_key(settings) if needs_key(settings) else b""
+    reason_N: list[str | None] = [None] * batch.num_rows
+    for name in ("text", "meta"):
+        column = batch.column(name)
+        texts = column if name == "text" else pc.fill_null(column.cast(pa.large_string()), "")
+        spans = find_spans(texts, actions)
+        if not spans:
+            continue
+        changed = []
+        for row, found in spans.items():
+            text = texts[row].as_py()
+            changed.append(replace_spans(text, found, _words(text, found, actions, key)))
+            for span in found:
+                tally.add(f"masked.{span.kind}")
+                if actions[span.kind] == "drop" and reason_N[row] is None:
+                    reason_N[row] = f"holds_{span.kind}"
+        batch = with_column(batch, name, _with_rows(column, list(spans), changed))
+    return batch, reason_N
 
 
-def mask(batch: Batch, settings: Mask, tally: Tally) -> Batch:
-    """Replace personal data by typed placeholders; counts each kind."""
-    maskers: dict[str, Masker] = {}
-    if settings.email == "mask":
-        maskers["email"] = mask_emails
-    if settings.phone == "mask":
-        maskers["phone"] = mask_phones
-    texts = [_masked(text, maskers, tally) for text in batch.column("text").to_pylist()]
-    metas = [_masked(meta, maskers, tally) if meta else None for meta in batch.column("meta").to_pylist()]
-    return with_column(with_text(batch, texts), "meta", pa.array(metas, type=pa.string()))
+def _words(text: str, spans: Sequence[Span], actions: Mapping[str, Action], key: bytes) -> list[str]:
+    return [
+        pseudonym(key, span.kind, text[span.start : span.end])
+        if actions[span.kind] == "pseudonymise"
+        else f"<{span.kind}>"
+        for span in spans
+    ]
 
 
-def _masked(text: str, maskers: dict[str, Masker], tally: Tally) -> str:
-    for kind, masker in maskers.items():
-        text, found = masker(text)
-        tally.add(f"masked.{kind}", found)
-    return text
+def _with_rows(column: pa.Array, rows: list[int], texts: list[str]) -> pa.Array:
+    """A column with some of its rows replaced; the others are copied and never looked at."""
+    chosen = np.zeros(len(column), np.bool_)
+    chosen[rows] = True
+    return pc.replace_with_mask(column, pa.array(chosen), pa.array(texts, type=column.type))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.mask.email import PLACEHOLDER, mask_emails
+from tests.corpus.mask.masking import masked_alone
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from corpus.mask.email import PLACEHOLDER, mask_emails
     [("", ""), ("連絡先は", "まで。"), ("<", ">"), ("mailto:", ""), ("（", "）"), ("Tanaka ", ", "), ("「", ". ")],
 )
 def test_an_address_is_masked_wherever_it_stands(address: str, before: str, after: str) -> None:
-    assert mask_emails(f"{before}{address}{after}") == (f"{before}{PLACEHOLDER}{after}", 1)
+    assert masked_alone("email", f"{before}{address}{after}") == (f"{before}<email>{after}", 1)
 
 
 @pytest.mark.parametrize(
@@ -43,17 +43,17 @@ def test_an_address_is_masked_wherever_it_stands(address: str, before: str, afte
     ],
 )
 def test_what_is_no_address_stays(text: str) -> None:
-    assert mask_emails(text) == (text, 0)
+    assert masked_alone("email", text) == (text, 0)
 
 
 def test_every_address_of_a_text_is_counted() -> None:
     text = "a@example.com、b@example.com;c@example.com\nd@example.com e@example"
-    masked = f"{PLACEHOLDER}、{PLACEHOLDER};{PLACEHOLDER}\n{PLACEHOLDER} e@example"
-    assert mask_emails(text) == (masked, 4)
+    masked = "<email>、<email>;<email>\n<email> e@example"
+    assert masked_alone("email", text) == (masked, 4)
 
 
 @given(st.text("a1.-_@＠あ <>", max_size=40))
 def test_masking_twice_is_masking_once_and_the_count_is_that_of_the_placeholders(text: str) -> None:
-    masked, found = mask_emails(text)
-    assert mask_emails(masked) == (masked, 0)
-    assert masked.count(PLACEHOLDER) == found + text.count(PLACEHOLDER)
+    masked, found = masked_alone("email", text)
+    assert masked_alone("email", masked) == (masked, 0)
+    assert masked.count("<email>") == found + text.count("<email>")

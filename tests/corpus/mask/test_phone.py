@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.mask.phone import PLACEHOLDER, mask_phones
+from tests.corpus.mask.masking import masked_alone
 
 # Blocks that are assigned to nobody.
 NUMBERS = [
@@ -45,9 +45,9 @@ WIDE = str.maketrans("0123456789-()", "０１２３４５６７８９－（）")
 )
 def test_a_number_is_masked_in_every_notation(number: str, notation: object) -> None:
     assert callable(notation)
-    masked, found = mask_phones(f"連絡先 {notation(number)}まで")
+    masked, found = masked_alone("phone", f"連絡先 {notation(number)}まで")
     assert found == 1
-    assert masked in (f"連絡先 {PLACEHOLDER}まで", f"連絡先 電話：{PLACEHOLDER}まで", f"連絡先 TEL{PLACEHOLDER}まで")
+    assert masked in ("連絡先 <phone>まで", "連絡先 電話：<phone>まで", "連絡先 TEL<phone>まで")
 
 
 @pytest.mark.parametrize(
@@ -56,12 +56,12 @@ def test_a_number_is_masked_in_every_notation(number: str, notation: object) -> 
 @pytest.mark.parametrize("gap", ["", ":", "：", " ", ".", " : "])
 @pytest.mark.parametrize("number", ["03-0000-1234", "(03)0000-1234"])
 def test_a_number_is_masked_behind_the_word_that_announces_it(word: str, gap: str, number: str) -> None:
-    assert mask_phones(f"{word}{gap}{number}") == (f"{word}{gap}{PLACEHOLDER}", 1)
+    assert masked_alone("phone", f"{word}{gap}{number}") == (f"{word}{gap}<phone>", 1)
 
 
 @pytest.mark.parametrize("number", ["09000001234", "08000001234", "07000001234", "05000001234", "0120000123"])
 def test_mobile_and_free_numbers_need_neither_hyphens_nor_a_word(number: str) -> None:
-    assert mask_phones(f"（{number}）") == (f"（{PLACEHOLDER}）", 1)
+    assert masked_alone("phone", f"（{number}）") == ("（<phone>）", 1)
 
 
 @pytest.mark.parametrize(
@@ -69,12 +69,12 @@ def test_mobile_and_free_numbers_need_neither_hyphens_nor_a_word(number: str) ->
     [pytest.param("号は、次の通", 1, id="six characters"), pytest.param("号は、次の通り", 0, id="seven")],
 )
 def test_a_bare_number_is_one_within_six_characters_of_the_word(gap: str, found: int) -> None:
-    assert mask_phones(f"電話{gap}0300001234")[1] == found
+    assert masked_alone("phone", f"電話{gap}0300001234")[1] == found
 
 
 @pytest.mark.parametrize("extra", ["内線12", "（代表）", "/5678", "、", "です", "~", "\n"])
 def test_what_follows_a_number_stays(extra: str) -> None:
-    assert mask_phones(f"03-0000-1234{extra}") == (f"{PLACEHOLDER}{extra}", 1)
+    assert masked_alone("phone", f"03-0000-1234{extra}") == (f"<phone>{extra}", 1)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_what_follows_a_number_stays(extra: str) -> None:
     ],
 )
 def test_what_is_no_phone_number_stays(text: str) -> None:
-    assert mask_phones(text) == (text, 0)
+    assert masked_alone("phone", text) == (text, 0)
 
 
 NUMBER_LIKE = st.sampled_from(
@@ -131,13 +131,13 @@ NUMBER_LIKE = st.sampled_from(
 
 @given(st.lists(NUMBER_LIKE, max_size=16).map("".join) | st.text("0０389-ー() +TEL電話あ\n", max_size=60))
 def test_masking_twice_is_masking_once_and_the_count_is_that_of_the_placeholders(text: str) -> None:
-    masked, found = mask_phones(text)
-    assert masked.count(PLACEHOLDER) == found
-    assert mask_phones(masked) == (masked, 0)
+    masked, found = masked_alone("phone", text)
+    assert masked.count("<phone>") == found
+    assert masked_alone("phone", masked) == (masked, 0)
 
 
 def test_a_long_list_of_codes_takes_no_longer_than_other_text() -> None:
     began = time.process_time()
     text = "0123456789\n" * 50_000
-    assert mask_phones(text) == (text, 0)
+    assert masked_alone("phone", text) == (text, 0)
     assert time.process_time() - began < 15  # 0.3 s; a minute and more when it was quadratic
