@@ -83,5 +83,5 @@ def keep_to_key(builder: Builder, key: bytes) -> None:
         state.done(fingerprint)
     elif state.result != fingerprint:
         raise UserError(
-            f"{builder.dir}: was begun with another pseudonym key; give that one, or remove the directory and start again"
+            f"{builder.dir}: was begun with another pseudonym key; give that one or remove the directory"
         )
