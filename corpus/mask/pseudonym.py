@@ -82,6 +82,4 @@ def keep_to_key(builder: Builder, key: bytes) -> None:
     if not isinstance(state, Done):
         state.done(fingerprint)
     elif state.result != fingerprint:
-        raise UserError(
-            f"{builder.dir}: was begun with another pseudonym key; give that one or remove the directory"
-        )
+        raise UserError(f"{builder.dir}: was begun with another pseudonym key; give that one or remove the directory")
