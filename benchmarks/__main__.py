@@ -12,7 +12,19 @@ from importlib import import_module
 
 from benchmarks.figures import failed
 
-NAMES = ("checkpoint", "convert", "corpus", "engines", "kernels", "order", "plan", "pretrain", "quickstart", "tokenise")
+NAMES = (
+    "checkpoint",
+    "convert",
+    "corpus",
+    "dedup",
+    "engines",
+    "kernels",
+    "order",
+    "plan",
+    "pretrain",
+    "quickstart",
+    "tokenise",
+)
 
 
 def main() -> int:

@@ -1,10 +1,11 @@
-"""`tsugiki corpus build|audit|retune`."""
+"""`tsugiki corpus build|audit|retune|dedup`."""
 
 from __future__ import annotations
 
 import argparse
 
 from configs.cli import add_run_file, add_stage, load_run, say
+from corpus.dedup.cli import add_dedup
 
 
 def verbs(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +23,7 @@ def verbs(parser: argparse.ArgumentParser) -> None:
     retune.add_argument("--show", type=int, default=3, metavar="N", help="examples of every kind of change (default 3)")
     retune.add_argument("--json", action="store_true", help="print for machines")
     retune.set_defaults(do=_retune)
+    add_dedup(commands)
 
 
 def _audit(arguments: argparse.Namespace) -> None:

@@ -13,15 +13,23 @@ import pyarrow.parquet as pq
 from configs.artifact import Claim
 from corpus.batch import BATCH_DOCUMENTS, Batch
 
+Compression = tuple[str, int | None]
 # Text compresses three times with zstd; level 3 writes at about the speed the rest of the stage works at.
-_COMPRESSION, _LEVEL = "zstd", 3
+GOOD: Compression = ("zstd", 3)
+FAST: Compression = ("zstd", 1)
+PASSING: Compression = ("lz4", None)
+"""For what is read once more and then removed."""
+RAW: Compression = ("none", None)
+"""For signatures, which do not compress."""
+# Every text differs: looking for equal ones took a third of the time of writing.
+_WITH_EQUAL_VALUES = ("source", "path", "license", "language", "encoding", "reason")
 
 
 class ShardWriter:
     """Writes one shard batch by batch; a shard without rows is not written at all. Used as a context."""
 
-    def __init__(self, claim: Claim, name: str) -> None:
-        self._claim, self._name = claim, name
+    def __init__(self, claim: Claim, name: str, compression: Compression = GOOD) -> None:
+        self._claim, self._name, self._compression = claim, name, compression
         self._open = ExitStack()
         self._writer: pq.ParquetWriter | None = None
 
@@ -39,7 +47,11 @@ class ShardWriter:
             return
         if self._writer is None:
             out = self._open.enter_context(self._claim.file(self._name))
-            writer = pq.ParquetWriter(out, rows.schema, compression=_COMPRESSION, compression_level=_LEVEL)
+            codec, level = self._compression
+            equal = [name for name in _WITH_EQUAL_VALUES if name in rows.schema.names]
+            writer = pq.ParquetWriter(
+                out, rows.schema, compression=codec, compression_level=level, use_dictionary=equal or False
+            )
             self._writer = self._open.enter_context(writer)
         self._writer.write(rows)
 

@@ -34,13 +34,35 @@ def hash_bands(signature_NK: UInt32, bands: int, rows: int) -> UInt64:
 
 
 def groups_of(hash_BN: UInt64) -> list[Int64]:
-    """Documents that share a band, as ascending row numbers; groups of one are left out.
+    """Sets of documents that share a band, as ascending row numbers, each set once; those of one are left out.
 
-    The result does not depend on the order of equal hashes.
+    Near-copies agree in many bands, and one is enough. The result does not depend on the order of equal hashes.
     """
+    rows = hash_BN.shape[1]
     groups: list[Int64] = []
+    seen: set[int] = set()
+    name_N = _names(rows)
     for hash_N in hash_BN:
         order = np.argsort(hash_N, kind="stable")
-        edges = np.flatnonzero(np.diff(hash_N[order])) + 1
-        groups += [group for group in np.split(order, edges) if group.size > 1]
+        bounds = np.concatenate(([0], np.flatnonzero(np.diff(hash_N[order])) + 1, [rows])) if rows else np.zeros(1, int)
+        several = np.flatnonzero(np.diff(bounds) > 1)
+        # The sum of its rows' hashes names a set, whatever their order.
+        sums = np.concatenate((np.zeros(1, np.uint64), np.cumsum(name_N[order])))
+        starts, ends = bounds[several], bounds[several + 1]
+        for start, end, name in zip(starts.tolist(), ends.tolist(), (sums[ends] - sums[starts]).tolist(), strict=True):
+            if name not in seen:
+                seen.add(name)
+                groups.append(order[start:end])
     return groups
+
+
+@kernel
+def _mix_rows(name_N: UInt64) -> None:
+    for n in range(name_N.size):
+        name_N[n] = mixed(np.uint64(n + 1))
+
+
+def _names(rows: int) -> UInt64:
+    name_N = np.empty(rows, np.uint64)
+    _mix_rows(name_N)
+    return name_N

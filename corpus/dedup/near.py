@@ -111,7 +111,7 @@ def _survivors(kept: _Kept, texts: Iterable[str | None], groups: Sequence[Int64]
     for row, text in enumerate(texts):
         if row not in groups_by_row:
             continue
-        shingles = None if text is None else Shingles.of(text)
+        shingles = None if text is None else Shingles(text)
         if row >= fixed:
             survivor_N[row] = kept.first_like(row, shingles, groups_by_row[row])
         if survivor_N[row] == STAYS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from functools import cached_property
 
 from corpus.kernels.shingles import jaccard, shingles_of
 from corpus.kernels.utf8 import UInt64
@@ -11,18 +11,20 @@ from corpus.kernels.utf8 import UInt64
 _SPACE = re.compile(r"[ \t\n\u3000]")
 
 
-@dataclass(frozen=True)
 class Shingles:
-    """The character 5-grams of a text, with its spaces and newlines and without."""
+    """The character 5-grams of a text, without its spaces and newlines, and with them when asked for."""
 
-    without: UInt64
-    with_spaces: UInt64
+    def __init__(self, text: str) -> None:
+        self.without = shingles_of(text)
+        # The text is kept only where the other form differs, and until that is needed.
+        self._text = text if _SPACE.search(text) else None
 
-    @classmethod
-    def of(cls, text: str) -> Shingles:
-        """Those of a text; one set for both where it has no space."""
-        without = shingles_of(text)
-        return cls(without, shingles_of(text, spaces=True) if _SPACE.search(text) else without)
+    @cached_property
+    def with_spaces(self) -> UInt64:
+        """The set that counts spaces and newlines as characters."""
+        if self._text is None:
+            return self.without
+        return shingles_of(self._text, spaces=True)
 
 
 def similar(one: Shingles, other: Shingles, threshold: float) -> bool:
@@ -33,6 +35,4 @@ def similar(one: Shingles, other: Shingles, threshold: float) -> bool:
     """
     if jaccard(one.without, other.without) >= threshold:
         return True
-    if one.with_spaces is one.without and other.with_spaces is other.without:
-        return False
     return bool(jaccard(one.with_spaces, other.with_spaces) >= threshold)

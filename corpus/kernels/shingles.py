@@ -115,7 +115,12 @@ def shingles_of(text: str, *, spaces: bool = False) -> UInt64:
     """
     utf8 = np.frombuffer(text.encode(), np.uint8)
     out = np.empty(max(utf8.size, 1), np.uint64)
-    return np.unique(out[: _shingles_into(utf8, 0, utf8.size, spaces, out)])
+    found = out[: _shingles_into(utf8, 0, utf8.size, spaces, out)]
+    # Not np.unique: it hashes first, and took four times as long.
+    found.sort()
+    first = np.ones(found.size, np.bool_)
+    np.not_equal(found[1:], found[:-1], out=first[1:])
+    return found[first]
 
 
 @kernel

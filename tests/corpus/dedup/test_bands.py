@@ -32,7 +32,8 @@ def test_groups_are_those_that_agree_in_a_band(drawn: tuple[int, list[list[int]]
     for number, row in enumerate(rows):
         for band in range(bands):
             plain[band, *row[2 * band : 2 * band + 2]].append(number)
-    assert sorted(group.tolist() for group in groups) == sorted(group for group in plain.values() if len(group) > 1)
+    expected = {tuple(group) for group in plain.values() if len(group) > 1}
+    assert sorted(tuple(group.tolist()) for group in groups) == sorted(expected)
 
 
 def test_equal_values_in_different_bands_do_not_meet() -> None:
