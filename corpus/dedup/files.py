@@ -107,7 +107,7 @@ def sign_shard(claim: Claim, argument: SignArgument) -> dict[str, Any]:
         ShardWriter(claim, _signatures_path(shard.key), RAW) as signed,
     ):
         for piece in shard.pieces:
-            for batch in read(Reading(piece, argument.source, Limits().document_bytes, tally, {})):
+            for batch in read(Reading(piece, argument.source, Limits(), tally, {})):
                 tally.add("documents", batch.num_rows)
                 documents.add(_with_digests(batch))
                 signature = signature_column(signatures(*utf8_of(batch.column("text")), argument.values))
