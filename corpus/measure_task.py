@@ -21,6 +21,7 @@ from corpus.batch import Batch, utf8_of
 from corpus.cut import Shard
 from corpus.judge import judge
 from corpus.kernels.shingles import signatures
+from corpus.lists import list_measures, list_rules
 from corpus.mask.step import mask
 from corpus.measures.registry import table_of
 from corpus.normalise.step import normalise
@@ -86,7 +87,8 @@ def _process(batch: Batch, argument: MeasureArgument, tally: Tally, writers: Seq
     settings, preset = argument.settings, argument.preset
     tally.add("documents_read", batch.num_rows)
     batch = normalise(batch, preset.steps, settings.normalise, tally)
-    columns, reason_N = judge(batch, preset.rules)
+    rules = (*preset.rules, *list_rules(settings))
+    columns, reason_N = judge(batch, rules, list_measures(settings))
     batch, personal_N = mask(batch, settings.mask, tally)
     measured, measures, signed = writers
     measures.add(table_of(batch, columns))
@@ -99,7 +101,7 @@ def _process(batch: Batch, argument: MeasureArgument, tally: Tally, writers: Seq
     table = pa.Table.from_batches([batch])
     # A rule's reason comes first: the counts of a preset do not depend on what is masked.
     reasons = [
-        word or personal for word, personal in zip(reason_words(reason_N, preset.rules), personal_N, strict=True)
+        word or personal for word, personal in zip(reason_words(reason_N, rules), personal_N, strict=True)
     ]
     table = table.append_column("reason", pa.array(reasons, type=pa.string()))
     measured.add(table.append_column("content", pa.array(digests, type=pa.binary(16))))

@@ -24,7 +24,8 @@ from configs.errors import UserError
 from configs.schema.preset import Preset, Rule, load_preset
 from configs.schema.run import Run
 from corpus.kernels.utf8 import Int64
-from corpus.measures.registry import Columns, measure, names_for
+from corpus.lists import list_measures, list_rules
+from corpus.measures.registry import Columns, OwnMeasures, measure, names_for
 from corpus.rules import KEPT, Reasons, check_preset, failing
 from corpus.texts import texts_of
 
@@ -79,14 +80,16 @@ def retune(corpus: Artifact, built: Run, wanted: Run, examples: int) -> Retuned:
     after = load_preset(wanted.corpus.preset, wanted.corpus.rules)
     check_preset(after, wanted.corpus.preset)
     _refuse_more(built, wanted, before, after)
+    ours = list_rules(built.corpus)
+    rules = ((*before.rules, *ours), (*after.rules, *ours))
+    own = list_measures(built.corpus)
     languages = {name: source.language for name, source in built.corpus.sources.items()}
     paths = corpus.below("measures")
     workers = built.corpus.workers or len(os.sched_getaffinity(0))
 
     def shard(path: Path) -> Retuned:
-        return _retune_shard(
-            corpus, path, languages[path.stem.rsplit("-", 1)[0]], (before.rules, after.rules), examples
-        )
+        language = languages[path.stem.rsplit("-", 1)[0]]
+        return _retune_shard(corpus, path, language, rules, examples, own)
 
     retuned = Retuned()
     # Threads: Arrow reads and numpy compares without the interpreter lock.
@@ -115,7 +118,12 @@ def _refuse_more(built: Run, wanted: Run, before: Preset, after: Preset) -> None
 
 
 def _retune_shard(
-    corpus: Artifact, path: Path, language: str, presets: tuple[Sequence[Rule], Sequence[Rule]], examples: int
+    corpus: Artifact,
+    path: Path,
+    language: str,
+    presets: tuple[Sequence[Rule], Sequence[Rule]],
+    examples: int,
+    own: OwnMeasures,
 ) -> Retuned:
     applying = [[rule for rule in rules if not rule.languages or language in rule.languages] for rules in presets]
     stored = pq.ParquetFile(path)
@@ -128,9 +136,9 @@ def _retune_shard(
     before_N, after_N = (_decide(columns, rules, rows) for rules in applying)
     again = 0
     # A text is read for a document that passes the new rules so far and lacks a number for one of them.
-    lacking_N = _lacking(columns, applying[1], after_N, kept)
+    lacking_N = _lacking(columns, applying[1], after_N, kept - set(own))
     if lacking_N.any():
-        again = _measure_again(corpus, path.stem, np.flatnonzero(lacking_N), columns, applying[1])
+        again = _measure_again(corpus, path.stem, np.flatnonzero(lacking_N), columns, applying[1], own)
         after_N = _decide(columns, applying[1], rows)
     changed = np.int64(before_N) * (len(applying[1]) + 1) + after_N
     retuned = Retuned(measured_again=again)
@@ -177,11 +185,14 @@ def _lacking(
     return lacking_N
 
 
-def _measure_again(corpus: Artifact, shard: str, rows: Int64, columns: Columns, rules: Sequence[Rule]) -> int:
+def _measure_again(
+    corpus: Artifact, shard: str, rows: Int64, columns: Columns, rules: Sequence[Rule], own: OwnMeasures
+) -> int:
     ids = pq.read_table(corpus.path(f"measures/{shard}.parquet"), columns=["id"]).column("id").take(pa.array(rows))
     names = list(dict.fromkeys(rule.measure for rule in rules))
     found = texts_of(corpus, shard, ids)
-    for name, values in measure(found, names).items():
+    measured = measure(found, [name for name in names if name not in own])
+    for name, values in {**measured, **{name: own[name](found) for name in names if name in own}}.items():
         # What is stored was measured before personal data was masked, and stays.
         column = columns[name].copy()
         column[rows] = np.where(np.isnan(column[rows]), values, column[rows])

@@ -48,6 +48,10 @@ def corpus_plan(run: Run) -> StagePlan:
     config = run.corpus.digested()
     config["preset"] = load_preset(run.corpus.preset, run.corpus.rules).digested()
     config["seed"] = run.run.seed
+    if run.corpus.word_lists or run.corpus.host_lists:
+        from corpus.lists import list_digests
+
+        config["lists"] = list_digests(run.corpus)
     raw = {**source_files(run), **_existing_files(run)}
     return StagePlan("corpus", corpus_dir(run), KIND, VERSION, config, raw=raw)
 

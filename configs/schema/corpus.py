@@ -33,6 +33,8 @@ Format = Literal[
 # Files of the corpus are named after it.
 SourceName = Annotated[str, StringConstraints(pattern=r"^\w[\w.-]{0,62}$")]
 
+ListName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+
 
 class Source(Section):
     """One source of documents: files, or a dataset that the `datasets` library loads."""
@@ -114,6 +116,15 @@ class Limits(Section):
     """Work is cut into tasks, and output into shards, of about this much input."""
 
 
+class WordList(Section):
+    """Words of which a document may have a few."""
+
+    path: str
+    """A UTF-8 file with a word a line, or the name of a list in configs/words."""
+    max_hits: int = Field(default=3, ge=0)
+    """A document with more hits goes; llm-jp-corpus v1 has 3, strict 2."""
+
+
 class Corpus(Section):
     """From sources to clean, deduplicated shards."""
 
@@ -123,6 +134,10 @@ class Corpus(Section):
     """Normalisation steps and rules: a name in configs/presets, or the path of a YAML file."""
     rules: dict[str, RuleChange] = Field(default_factory=dict)
     """By reason: other bounds than the preset's; `tsugiki corpus retune` shows beforehand what they would change."""
+    word_lists: dict[ListName, WordList] = Field(default_factory=dict)
+    """Lists of words by name; katakana, Latin words, numbers and morphemes hit only where they stand alone."""
+    host_lists: dict[ListName, str] = Field(default_factory=dict)
+    """Files of hosts by name, one a line: documents from them, or from below them, go."""
     normalise: Normalise = Normalise()
     mask: Mask = Mask()
     dedup: Dedup = Dedup()

@@ -5,7 +5,7 @@ Shapes: N documents of a batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -21,6 +21,10 @@ Compute = Callable[[Batch], Columns]
 
 When = Literal["always", "asked", "undecided"]
 """For every document; for every one if a rule asks; if a rule asks, for those that no other rule drops."""
+
+
+OwnMeasures: TypeAlias = Mapping[str, Callable[[Batch], Float64]]
+"""Measures of one run, by lists that its run file names; taken of documents that no other rule drops."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,9 @@ def source_of(name: str) -> str:
 
 def names_for(asked: Sequence[str], when: When) -> tuple[str, ...]:
     """The measures that are taken at a time, if these are asked for; always whole passes."""
-    groups = dict.fromkeys(_GROUPS.values() if when == "always" else (_GROUPS[name] for name in asked))
+    groups = dict.fromkeys(
+        _GROUPS.values() if when == "always" else (_GROUPS[name] for name in asked if name in _GROUPS)
+    )
     return tuple(name for group in groups if group.when == when for name in group.names)
 
 
