@@ -100,8 +100,6 @@ def _process(batch: Batch, argument: MeasureArgument, tally: Tally, writers: Seq
     digests = [xxhash.xxh3_128_digest(text.encode()) for text in batch.column("text").to_pylist()]
     table = pa.Table.from_batches([batch])
     # A rule's reason comes first: the counts of a preset do not depend on what is masked.
-    reasons = [
-        word or personal for word, personal in zip(reason_words(reason_N, rules), personal_N, strict=True)
-    ]
+    reasons = [word or personal for word, personal in zip(reason_words(reason_N, rules), personal_N, strict=True)]
     table = table.append_column("reason", pa.array(reasons, type=pa.string()))
     measured.add(table.append_column("content", pa.array(digests, type=pa.binary(16))))
