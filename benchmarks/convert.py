@@ -64,6 +64,12 @@ def measure(gigabytes: float = 0.1) -> Figures:
                     whole_process=max(one["peak_memory_bytes"] for one in taken) / 1e6,
                 ),
             }
+            if to == "back":  # the gate, which is no part of the seconds and the memory above
+                figures["convert/gate_memory"] = figure(
+                    max(one["gate_peak_memory_above_start_bytes"] for one in taken) / 1e6,
+                    "MB",
+                    seconds=max(one["gate_seconds"] for one in taken),
+                )
     return figures
 
 
@@ -120,7 +126,7 @@ def _generate(folder: Path, gigabytes: float) -> Model:
     config.num_hidden_layers = max(1, math.ceil((gigabytes * 1e9 / 4 - rest) / layer))
     config.save_pretrained(folder)
     model = Model.of(folder)
-    noise = torch.randn(1 << 20, generator=torch.Generator().manual_seed(0))
+    noise = 0.02 * torch.randn(1 << 20, generator=torch.Generator().manual_seed(0))  # as large as a model's weights
 
     def read(name: str, box: Box) -> torch.Tensor:
         shift = zlib.crc32(f"{name} {box.offsets}".encode()) % noise.numel()

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from pathlib import Path
 from typing import Any
 
 from configs.cli import say
+
+_WHOLE_UP_TO_GB = 4.0
+"""A conversion needs little memory; its gate is not to need much more."""
 
 
 def add_convert(commands: Any) -> None:
@@ -51,6 +55,16 @@ def _add_target(parser: argparse.ArgumentParser, *, required: bool) -> None:
         ("ranks", "data-parallel ranks of --to deepspeed"),
     ):
         parser.add_argument(f"--{name}", type=int, metavar="N", help=f"{help_} (default: 1)")
+    parser.add_argument("--no-gate", action="store_true", help="name a folder of --to hf without comparing it")
+    parser.add_argument(
+        "--gate-texts", type=Path, metavar="FILE", help="texts for the gate: a JSON list of strings (default: three)"
+    )
+    parser.add_argument(
+        "--gate-whole-up-to-gb",
+        type=float,
+        metavar="N",
+        help=f"larger models are compared layer by layer, without greedy text ({_WHOLE_UP_TO_GB:g} GB of float32)",
+    )
     parser.add_argument("--json", action="store_true", help="print for machines")
 
 
@@ -66,11 +80,33 @@ def _options(arguments: argparse.Namespace) -> Any:
     return Options(**{name: value for name, value in given.items() if value is not None})
 
 
+def _gate(arguments: argparse.Namespace) -> Any:
+    """What the gate asks for, or none where there is none."""
+    from configs.errors import UserError
+    from configs.schema.export import Gate
+    from pretrain.convert.gate import read_texts
+
+    set_ = [name for name in ("gate_texts", "gate_whole_up_to_gb") if getattr(arguments, name) is not None]
+    if set_ and (arguments.no_gate or arguments.to != "hf"):
+        raise UserError(f"--{set_[0].replace('_', '-')} says something about the gate of --to hf, and there is none")
+    if arguments.to != "hf":
+        return None
+    if arguments.no_gate:
+        logging.getLogger(__name__).warning("--no-gate: nobody compares %s with its source", arguments.out)
+        return None
+    limit = arguments.gate_whole_up_to_gb
+    texts = Gate().texts if arguments.gate_texts is None else read_texts(arguments.gate_texts)
+    return Gate(texts=texts, whole_up_to_gb=_WHOLE_UP_TO_GB if limit is None else limit)
+
+
 def _convert(arguments: argparse.Namespace) -> None:
     options = _options(arguments)
     from pretrain.convert.convert import convert
 
-    _tell(arguments, convert(arguments.source, arguments.to, arguments.out, options, arguments.model))
+    _tell(
+        arguments,
+        convert(arguments.source, arguments.to, arguments.out, options, arguments.model, gate=_gate(arguments)),
+    )
 
 
 def _average(arguments: argparse.Namespace) -> None:
@@ -78,7 +114,13 @@ def _average(arguments: argparse.Namespace) -> None:
     from pretrain.convert.average import average
 
     report = average(
-        arguments.sources, arguments.to, arguments.out, options, last=arguments.last, named=arguments.model
+        arguments.sources,
+        arguments.to,
+        arguments.out,
+        options,
+        last=arguments.last,
+        named=arguments.model,
+        gate=_gate(arguments),
     )
     _tell(arguments, report)
 

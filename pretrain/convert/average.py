@@ -19,6 +19,7 @@ import torch
 
 from configs.atomic_file import canonical_json
 from configs.errors import UserError
+from configs.schema.export import Gate
 from pretrain.checkpoint.boxes import Box
 from pretrain.checkpoint.directory import complete
 from pretrain.convert.convert import Opening, Report, open_checked, write_from
@@ -83,6 +84,7 @@ def average(
     *,
     last: int | None = None,
     named: Path | None = None,
+    gate: Gate | None = None,
 ) -> Report:
     """Write the mean of several sources into a folder `out`.
 
@@ -90,6 +92,7 @@ def average(
         paths: folders of any format; or, with `last`, a run or its checkpoints.
         last: how many of the newest checkpoints to take.
         named: HF folder of the model, where the sources do not say it.
+        gate: what a Hugging Face folder must show before it gets its name; none lets it pass.
     Raises:
         UserError: if there are fewer than two, they are not of one model, and as `convert`.
     """
@@ -101,7 +104,7 @@ def average(
     models = [find_model(format_, folder, named) for format_, folder in found]
     _refuse_others(folders, models)
     model = models[-1]
-    asked = {**asked_for(to, options), "average_of": len(folders)}
+    asked = {**asked_for(to, options, gate), "average_of": len(folders)}
     place = Place(out, _of_all([identity(to, asked, folder, model) for folder in folders]))
 
     def opened() -> Averaged:
@@ -114,7 +117,7 @@ def average(
         return Averaged(sources, as_stored=options.dtype is None and to != "checkpoint")
 
     source = Opening(found[-1][0], folders, opened)
-    return write_from(source, place, to, model, options=options, asked=asked)
+    return write_from(source, place, to, model, options=options, asked=asked, gate=gate)
 
 
 def _newest(paths: Sequence[Path], last: int) -> list[Path]:

@@ -55,11 +55,14 @@ def _of_run(run_dir: Path, folder: Path) -> Model:
     reader = CheckpointReader(checkpoint, moments=False)
     rows = reader.shapes[_EMBEDDING][0]
     reader.close()
-    rope_base = rope_base_at(settings, int(checkpoint.counts["step"]))
+    step = int(checkpoint.counts["step"])
+    rope_base, seq_len = rope_base_at(settings, step), seq_len_at(settings, step)
     base = replace(Base.of_model(run), run_dir=run_dir).folder_without_weights()
     carried = files_beside(run_dir / "tokenizer" / "hf")
     generation = base / "generation_config.json"
-    return Model.of(base, rows, rope_base, carried | ({generation.name: generation} if generation.exists() else {}))
+    return Model.of(
+        base, rows, rope_base, carried | ({generation.name: generation} if generation.exists() else {}), seq_len
+    )
 
 
 def rope_base_at(settings: Pretrain, step: int) -> float | None:
@@ -73,3 +76,13 @@ def rope_base_at(settings: Pretrain, step: int) -> float | None:
             break
         rope_base, first = stage.rope_base or rope_base, first + settings.steps_in(stage)
     return rope_base
+
+
+def seq_len_at(settings: Pretrain, step: int) -> int:
+    """Tokens of a sequence with which the model was trained last; 0 before the first step."""
+    seq_len, first = 0, 0
+    for stage in settings.stages.values():
+        if step <= first:
+            break
+        seq_len, first = settings.seq_len_in(stage), first + settings.steps_in(stage)
+    return seq_len

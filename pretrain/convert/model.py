@@ -16,7 +16,7 @@ from configs.atomic_file import read_json
 from configs.journal import JOURNAL
 from pretrain.engines import hf_model
 from pretrain.models.family import family
-from pretrain.models.rope import rope
+from pretrain.models.rope import positions, rope
 from pretrain.models.rows import Row
 
 CONFIG = "config.json"
@@ -47,6 +47,7 @@ class Model:
         vocab_rows: int | None = None,
         rope_base: float | None = None,
         carried: Mapping[str, Path] | None = None,
+        seq_len: int = 0,
     ) -> Model:
         """Read a folder's configuration.
 
@@ -54,6 +55,7 @@ class Model:
             vocab_rows: embedding rows where a run gave the model more than the folder says.
             rope_base: base of the rotary embedding where a run changed it.
             carried: where the other files are not the folder's own.
+            seq_len: tokens of a sequence that a run trained it on last, of which the folder may say fewer.
         Raises:
             UserError: if there is no configuration, or it is of no supported architecture; see `read_config`.
         """
@@ -61,7 +63,11 @@ class Model:
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(config)
         shapes = {name: tuple(one.shape) for name, one in model.named_parameters()}
-        changes = _changes(read_json(folder / CONFIG), vocab_rows, rope_base)
+        found = read_json(folder / CONFIG)
+        changes = _changes(found, vocab_rows, rope_base)
+        if positions(found, seq_len) != positions(found, 0):
+            # Longer than the base was made for: a scaling of RoPE that starts from the old length must keep it.
+            changes |= positions(found, seq_len) | rope_entries(found, rope_base)
         return cls(folder, config, shapes, changes, files_beside(folder) if carried is None else carried)
 
     @property

@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 from configs.errors import UserError
+from configs.schema.export import Gate
 from pretrain.convert.source import DTYPES, Format
 from pretrain.convert.target import Options
 
@@ -18,7 +19,7 @@ _TAKES: dict[Format, tuple[str, ...]] = {
 _DEFAULTS = {field.name: field.default for field in fields(Options)}
 
 
-def asked_for(to: Format, options: Options) -> dict[str, Any]:
+def asked_for(to: Format, options: Options, gate: Gate | None = None) -> dict[str, Any]:
     """What decides the result's bytes beside the source; JSON data.
 
     Raises:
@@ -33,4 +34,7 @@ def asked_for(to: Format, options: Options) -> dict[str, Any]:
             raise UserError(f"--{name.replace('_', '-')} says nothing about --to {to}{why}; leave it out")
     if options.dtype is not None and options.dtype not in DTYPES:
         raise UserError(f"--dtype {options.dtype}: expected one of {', '.join(DTYPES)}")
-    return {"to": to, **{name: getattr(options, name) for name in _TAKES[to]}}
+    if gate is not None and to != "hf":
+        raise UserError(f"the gate is of Hugging Face folders and says nothing about --to {to}")
+    asked = {"to": to, **{name: getattr(options, name) for name in _TAKES[to]}}
+    return asked if gate is None else {**asked, "gate": gate.model_dump(mode="json")}

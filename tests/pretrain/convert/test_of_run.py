@@ -16,7 +16,8 @@ from configs.schema.run import Run
 from pretrain.checkpoint.boxes import Box
 from pretrain.checkpoint.reader import CheckpointReader
 from pretrain.convert.convert import convert
-from pretrain.convert.find_model import rope_base_at
+from pretrain.convert.find_model import rope_base_at, seq_len_at
+from pretrain.convert.model import Model
 from pretrain.convert.target import Options
 from pretrain.stage import checkpoints_dir
 from tests.tiny import tiny_run
@@ -80,3 +81,27 @@ def test_rope_is_as_in_the_stage_that_ended_with_the_checkpoint(
     stages = [f"{name}: {{tokens: 1024, mixture: {{inhouse: 1.0}}{more}}}" for name, more in kinds]
     run = tiny_run(packed_root, f"pretrain.stages={{{', '.join(stages)}}}")
     assert rope_base_at(run.pretrain, step) == rope_base
+
+
+@pytest.mark.parametrize(("step", "positions"), [(0, 256), (2, 256), (3, 512)])
+def test_a_folder_says_how_long_the_sequences_were_when_the_checkpoint_was_written(
+    run: Run, tmp_path: Path, step: int, positions: int
+) -> None:
+    settings = run.pretrain
+    longer = tiny_run(
+        tmp_path,
+        "pretrain.batch_tokens=1024",
+        "pretrain.stages.all.tokens=2048",
+        "pretrain.stages.long={tokens: 1024, mixture: {inhouse: 1}, seq_len: 512, rope_base: 500000}",
+    ).pretrain
+    assert seq_len_at(longer, step) == {0: 0, 2: 64, 3: 512}[step]
+    scaled = {"rope_type": "yarn", "factor": 4.0, "rope_theta": 1e4}
+    base = tmp_path / "scaled"
+    base.mkdir()
+    found = json.loads((Path(settings.base) / "config.json").read_text())
+    (base / "config.json").write_text(json.dumps({**found, "rope_parameters": scaled}))
+    model = Model.of(base, seq_len=seq_len_at(longer, step))
+    written = json.loads(model.config_json())
+    assert written["max_position_embeddings"] == positions
+    assert written["rope_parameters"].get("original_max_position_embeddings", 256) == 256
+    assert (written == json.loads((base / "config.json").read_text())) == (positions == 256)
