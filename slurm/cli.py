@@ -1,30 +1,158 @@
-"""`tsugiki slurm render`."""
+"""`tsugiki slurm render|submit|status|cancel|logs`, and what training jobs ask: `begin` and `end`."""
 
 from __future__ import annotations
 
 import argparse
+import json
+import sys
+import time
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from configs.cli import add_run_file, load_run, say
+
+if TYPE_CHECKING:
+    from configs.schema.run import Run
+    from slurm.script import Job
+
+# The stages are planned by packages that this one does not know; the front door does.
+_CHAIN = "tsugiki.chain"
+_STAGES = ("corpus", "tokenizer", "pack", "train", "export")
 
 
 def verbs(parser: argparse.ArgumentParser) -> None:
     """Add the verbs."""
     commands = parser.add_subparsers(metavar="VERB", required=True)
-    render = commands.add_parser("render", help="write the batch script of every stage")
-    add_run_file(render)
+    render = _verb(commands, "render", _render, "write the batch script of every stage")
     render.add_argument("--out", type=Path, metavar="DIR", help="where to (default: slurm/ in the run directory)")
-    render.set_defaults(do=_render)
+    submit = _verb(commands, "submit", _submit, "submit the stages that are not complete, each after the one before")
+    submit.add_argument(
+        "--from", dest="first", choices=_STAGES, help="the stage to begin with; those before are complete"
+    )
+    submit.add_argument("--dry-run", action="store_true", help="show what would be submitted")
+    submit.add_argument("--json", action="store_true", help="print for machines")
+    status = _verb(commands, "status", _status, "show where the jobs stand")
+    status.add_argument("--watch", type=float, nargs="?", const=10.0, metavar="SECONDS", help="show it again and again")
+    status.add_argument("--json", action="store_true", help="print for machines")
+    _verb(commands, "cancel", _cancel, "end the jobs; what is saved stays, and submit goes on from there")
+    logs = _verb(commands, "logs", _logs, "print the log of a stage's latest job")
+    logs.add_argument("stage", nargs="?", choices=_STAGES, help="default: the last that has one")
+    logs.add_argument("--lines", type=int, default=40, metavar="N", help="so many from its end (default: 40)")
+    _verb(commands, "begin", _begin, "for training jobs: whether training may go on")
+    end = _verb(commands, "end", _end, "for training jobs: what follows a training that has ended")
+    end.add_argument("--status", type=int, required=True, metavar="N", help="exit status of srun")
+    end.add_argument("--nodes-answer", choices=("yes", "no"), required=True, help="whether all nodes of the job do")
+
+
+def _verb(commands: Any, name: str, do: Any, help_: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=help_)
+    add_run_file(parser)
+    parser.set_defaults(do=do)
+    return parser
+
+
+def _job(arguments: argparse.Namespace) -> Job:
+    from configs.schema.site import site_named
+    from slurm.script import Job
+
+    run = load_run(arguments)
+    return Job(run, arguments.run_file, site_named(run.slurm.site), sys.executable, tuple(arguments.overrides))
+
+
+def _directories(run: Run) -> dict[str, Path]:
+    found: dict[str, Path] = import_module(_CHAIN).directories(run)
+    return found
 
 
 def _render(arguments: argparse.Namespace) -> None:
-    from configs.atomic_file import atomic_file
-    from slurm.render import STAGES, render
+    from slurm.chain import write_scripts
+
+    job = _job(arguments)
+    for path in write_scripts(job, arguments.out or job.folder).values():
+        say(str(path))
+
+
+def _submit(arguments: argparse.Namespace) -> None:
+    from slurm.chain import steps, submit
+
+    job = _job(arguments)
+    todo = steps(job, _directories(job.run), arguments.first)
+    if arguments.dry_run:
+        plan = {step.stage.name: step.jobs for step in todo}
+        say(
+            json.dumps(plan)
+            if arguments.json
+            else "\n".join(f"{name:<10} {jobs} job(s)" for name, jobs in plan.items())
+        )
+        return
+    submitted: dict[str, list[str]] = {}
+    if todo:
+        import_module(_CHAIN).prepare(job.run)
+        submitted = submit(job, todo)
+    if arguments.json:
+        say(json.dumps(submitted))
+    elif not todo:
+        say("everything is complete")
+    for name, numbers in submitted.items() if not arguments.json else ():
+        say(f"{name:<10} {' '.join(numbers)}")
+
+
+def _status(arguments: argparse.Namespace) -> None:
+    from slurm.status import lines, status
 
     run = load_run(arguments)
-    folder = arguments.out or run.run.dir / "slurm"
-    for number, stage in enumerate(STAGES, start=1):
-        path = folder / f"{number}-{stage.name}.sbatch"
-        with atomic_file(path) as out:
-            out.write(render(run, arguments.run_file, stage).encode())
-        say(str(path))
+    while True:
+        found = status(run, _directories(run))
+        if arguments.json:
+            say(json.dumps([one.to_json() for one in found], ensure_ascii=False))
+        else:
+            say("\n".join(lines(found)))
+        sys.stdout.flush()
+        over = not any(one.state in ("waiting", "running", "ending") for one in found)
+        if arguments.watch is None or over:
+            return
+        time.sleep(arguments.watch)
+
+
+def _cancel(arguments: argparse.Namespace) -> None:
+    from slurm.chain import cancel
+    from slurm.script import FOLDER
+
+    ended = cancel(load_run(arguments).run.dir / FOLDER)
+    say(f"cancelled {', '.join(ended)}" if ended else "no job of it is waiting or running")
+
+
+def _logs(arguments: argparse.Namespace) -> None:
+    from configs.errors import UserError
+    from slurm.status import status
+    from slurm.training import last_lines
+
+    run = load_run(arguments)
+    found = [one for one in status(run, _directories(run)) if one.log and arguments.stage in (None, one.stage)]
+    if not found:
+        raise UserError(
+            f"no log of {arguments.stage or 'any stage'} yet; `tsugiki slurm status` shows what jobs wait for"
+        )
+    say("\n".join(last_lines(Path(found[-1].log or ""))[-arguments.lines :]))
+
+
+def _begin(arguments: argparse.Namespace) -> None:
+    from slurm.attempts import begin
+
+    job = _job(arguments)
+    begin(job.folder, _directories(job.run)["train"])
+
+
+def _end(arguments: argparse.Namespace) -> None:
+    import os
+
+    from slurm.attempts import AGAIN, end
+
+    job = _job(arguments)
+    log = job.folder / f"{os.environ.get('SLURM_JOB_ID')}-train.log"
+    checkpoints = _directories(job.run)["train"]
+    if end(job.folder, checkpoints, log, arguments.status, nodes_answer=arguments.nodes_answer == "yes") == AGAIN:
+        from configs.errors import UnfinishedError
+
+        raise UnfinishedError("training is not finished, and goes on from its last checkpoint")

@@ -1,82 +1,110 @@
-"""Batch scripts: text that depends on the run file and nothing else."""
+"""The script of one stage."""
 
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
-from pathlib import Path
 
-from configs.schema.run import Run
+from slurm.container import srun_options
+from slurm.script import BatchStage, Job, beginning
 
 # What torch.distributed reads, from what srun gives each process.
 _AS_RANK = "export RANK=$SLURM_PROCID WORLD_SIZE=$SLURM_NTASKS LOCAL_RANK=$SLURM_LOCALID"
 
 
-@dataclass(frozen=True)
-class BatchStage:
-    """A job of the chain."""
-
-    name: str
-    command: str
-    """Words after `python -m`."""
-    trains: bool = False
-
-
-STAGES = (
-    BatchStage("corpus", "corpus build"),
-    BatchStage("tokenizer", "tokenizer extend"),
-    BatchStage("pack", "pretrain pack"),
-    BatchStage("train", "pretrain train", trains=True),
-    BatchStage("export", "pretrain export"),
-)
-
-
-def render(run: Run, run_file: Path, stage: BatchStage) -> str:
-    """The sbatch script of one stage, to be submitted from the directory the run file's paths start at."""
-    lines = ["#!/bin/bash", *_directives(run, stage), "", "set -euo pipefail", ""]
-    command = f"python -m {stage.command} {shlex.quote(str(run_file))}"
+def render(job: Job, stage: BatchStage) -> str:
+    """The sbatch script of one stage, to be submitted from the directory that the run file's paths start at."""
+    lines = beginning(job, stage)
     if stage.trains:
-        lines += _launch(run, command)
+        lines += _training(job, stage)
     else:
-        lines.append(f"srun --ntasks=1 --cpus-per-task={run.slurm.cpus_per_task} {command}")
+        lines.append(job.alone(job.on_run(stage.command)))
     return "\n".join(lines) + "\n"
 
 
-def _directives(run: Run, stage: BatchStage) -> list[str]:
-    settings = run.slurm
-    nodes = settings.nodes if stage.trains else 1
-    tasks = run.pretrain.parallel.processes if stage.trains else 1
-    options = [
-        f"--job-name={run.run.name}-{stage.name}",
-        f"--nodes={nodes}",
-        f"--ntasks-per-node={tasks}",
-        f"--cpus-per-task={settings.cpus_per_task}",
-        f"--time={settings.time}",
-        f"--output={run.run.dir}/slurm/%x-%j.log",
-        "--open-mode=append",
-    ]
-    if settings.partition is not None:
-        options.append(f"--partition={settings.partition}")
-    if settings.account is not None:
-        options.append(f"--account={settings.account}")
-    if stage.trains and settings.gpus_per_node:
-        options.append(f"--gpus-per-node={settings.gpus_per_node}")
-    if stage.trains and settings.memory_gib is not None:
-        options.append(f"--mem={settings.memory_gib}G")
-    return [f"#SBATCH {option}" for option in options]
-
-
-def _launch(run: Run, command: str) -> list[str]:
-    """One process per task, started by srun itself: torchrun would swallow the signals of the batch system."""
-    tasks = run.slurm.nodes * run.pretrain.parallel.processes
-    if tasks == 1:
-        return [f"srun --ntasks=1 --cpus-per-task={run.slurm.cpus_per_task} {command}"]
+def _training(job: Job, stage: BatchStage) -> list[str]:
+    stop = shlex.quote(str(job.run.run.dir / "stop"))
     return [
+        "# Ends the job here if training must not go on, and says why.",
+        job.here(job.on_run("slurm begin")),
+        "",
+        *_meeting_point(job),
+        "# The warning before the time limit: training looks for this file after every step, saves and ends.",
+        f"trap 'touch {stop}' USR1" if "'" not in stop else f'trap "touch {stop}" USR1',
+        f"rm -f {stop}",
+        *_launch(job, stage),
+        "training=$!",
+        "# The trap ends a wait early.",
+        'status=0; wait "$training" || status=$?',
+        'while kill -0 "$training" 2>/dev/null; do status=0; wait "$training" || status=$?; done',
+        f"rm -f {stop}",
+        "",
+        *_going_on(job),
+    ]
+
+
+def _meeting_point(job: Job) -> list[str]:
+    if job.run.slurm.nodes * job.run.pretrain.parallel.processes == 1:
+        return []
+    return [
+        "# The processes meet on this node, the first of the job, at a port where nobody listens.",
         'MASTER_ADDR=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)',
-        "MASTER_PORT=$((10000 + SLURM_JOB_ID % 50000))",
+        "MASTER_PORT=$((10000 + SLURM_JOB_ID % 20000))",
+        'while (exec 3<>"/dev/tcp/127.0.0.1/$MASTER_PORT") 2>/dev/null; do MASTER_PORT=$((MASTER_PORT + 1)); done',
         "export MASTER_ADDR MASTER_PORT OMP_NUM_THREADS=1",
         "",
-        f"srun --ntasks={tasks} --cpus-per-task={run.slurm.cpus_per_task} --kill-on-bad-exit=1 \\",
-        f"  bash -c '{_AS_RANK}; exec \"$@\"' train \\",
-        f"  {command}",
     ]
+
+
+def _launch(job: Job, stage: BatchStage) -> list[str]:
+    """One process per task, started by srun itself, or by a torchrun on each node."""
+    settings, processes = job.run.slurm, job.run.pretrain.parallel.processes
+    tasks = settings.nodes * processes
+    extra = [*srun_options(job.site.container), *job.site.srun_options]
+    launcher: list[str] = []
+    command = job.on_run(stage.command)
+    if settings.launcher == "torchrun":
+        srun = f"srun --ntasks={settings.nodes} --cpus-per-task={settings.cpus_per_task * processes}"
+        meet = ' --master-addr="$MASTER_ADDR" --master-port="$MASTER_PORT"' if tasks > 1 else ""
+        torchrun = f"torch.distributed.run --nnodes={settings.nodes} --nproc-per-node={processes}{meet} --no-python"
+        # torchrun reads what is only known within the step from the environment.
+        launcher = [
+            "  bash -c 'PET_NODE_RANK=$SLURM_NODEID exec \"$@\"' node \\",
+            f"  {job.inside(job.python_module(torchrun))} \\",
+        ]
+    else:
+        srun = f"srun --ntasks={tasks} --cpus-per-task={settings.cpus_per_task}"
+        command = job.inside(command)
+    as_rank = [f"    {_AS_RANK}"] if tasks > 1 and not launcher else []
+    return [
+        " ".join([srun, "--kill-on-bad-exit=1", *extra, "\\"]),
+        *launcher,
+        "  bash -c '",
+        *as_rank,
+        "    trap : TERM USR1  # for training to hear; this shell waits for it",
+        '    status=0; "$@" || status=$?',
+        "    # Saved, but not finished: no failure, for which the other processes would be killed.",
+        '    [ "$status" -eq 75 ] || exit "$status"',
+        "  ' rank \\",
+        f"  {command} &",
+    ]
+
+
+def _going_on(job: Job) -> list[str]:
+    """What a training that has ended is followed by."""
+    lines = ["# A failure for which a node is to blame is none of the run's.", "answer=yes"]
+    if job.run.slurm.nodes > 1:
+        ask = 'timeout 60 srun --overlap --nodes="$SLURM_NNODES" --ntasks="$SLURM_NNODES" --cpus-per-task=1 true'
+        lines += ['if [ "$status" -ne 0 ]; then', f"  {ask} || answer=no", "fi"]
+    end = job.here(job.on_run("slurm end"))
+    lines += [
+        "# 0: trained to the end. 75: not finished, goes on. Else it stops here, and the log says why.",
+        f'verdict=0; {end} --status="$status" --nodes-answer="$answer" || verdict=$?',
+    ]
+    if job.site.requeue:
+        lines += [
+            'if [ "$verdict" -eq 75 ]; then',
+            '  scontrol requeue "$SLURM_JOB_ID"',
+            "  sleep 60  # it ends this script",
+            "fi",
+        ]
+    return [*lines, 'exit "$verdict"']

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from configs.schema.section import Section, operational
@@ -10,10 +12,13 @@ from configs.schema.section import Section, operational
 class Slurm(Section):
     """What the batch scripts ask the cluster for."""
 
+    site: str | None = operational(None)
+    """The cluster: a file of configs/sites without its ending, or a path to one like them; none is a cluster with
+    nothing special."""
     partition: str | None = None
-    """Partition (queue); none takes the site's default."""
+    """Partition (queue); none takes the site's."""
     account: str | None = None
-    """Account that is charged."""
+    """Account that is charged; none takes the site's."""
     nodes: int = Field(default=1, ge=1)
     """Nodes of the training job; the other stages run on one."""
     gpus_per_node: int = Field(default=0, ge=0)
@@ -27,3 +32,7 @@ class Slurm(Section):
     """CPU cores of each process."""
     time: str = Field(default="24:00:00", pattern=r"^(\d+-)?\d{1,3}:\d{2}:\d{2}$")
     """Time limit of one job, as [days-]hours:minutes:seconds."""
+    launcher: Literal["srun", "torchrun"] = operational("srun")
+    """What starts the processes of training."""
+    jobs: int = operational(10, ge=1)
+    """Jobs of training that follow one another where a site forbids requeue; those left over end at once."""

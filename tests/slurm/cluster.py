@@ -177,7 +177,7 @@ class Cluster:
         conf, hosts = self._filled(_CONF, host=socket.gethostname(), nodes=self.nodes), ["127.0.0.1 localhost"]
         for number, name in enumerate(self._names(), start=1):
             where = f"NodeHostname={name} NodeAddr={_address(name)} Port={20000 + number}"
-            conf += f"NodeName={name} {where} CPUs=16 RealMemory=64000 Gres=gpu:{self._gpus}\n"
+            conf += f"NodeName={name} {where} CPUs=96 RealMemory=1000000 Gres=gpu:{self._gpus}\n"
             hosts.append(f"{_address(name)} {name}")
         (self.folder / "slurm.conf").write_text(conf)
         (self.folder / "hosts").write_text("\n".join(hosts) + "\n")

@@ -1,0 +1,122 @@
+"""Whether a training that ended, or begins again, may go on: what the training job asks before and after.
+
+Only what is not finished goes on: stopped and saved, or left by a node. What else ends it, or three starts without a
+step more in a checkpoint, is written to stopped.json with its reason, and nothing goes on until the run is submitted
+again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from configs.artifact import MANIFEST
+from configs.atomic_file import read_json, write_json
+from configs.errors import UserError
+
+STARTS, STOPPED = "starts.jsonl", "stopped.json"
+AGAIN = 75
+"""Exit status: not finished, goes on."""
+MAX_STARTS = 3
+"""Without progress."""
+
+_WORDS = {
+    1: "an error",
+    2: "a wrong run file",
+    9: "SIGKILL",
+    134: "an abort",
+    137: "SIGKILL, perhaps for want of memory",
+}
+_LAST_BYTES = 65536
+
+
+def forget(folder: Path) -> None:
+    """A new chain begins."""
+    for name in (STARTS, STOPPED):
+        (folder / name).unlink(missing_ok=True)
+
+
+def starts(folder: Path) -> list[dict[str, Any]]:
+    """Every start of training since the run was submitted: job, restart, time, and the step it began at."""
+    path = folder / STARTS
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def why_stopped(folder: Path) -> str | None:
+    """Why training must not go on, if it must not."""
+    path = folder / STOPPED
+    return str(read_json(path)["reason"]) if path.exists() else None
+
+
+def saved_step(checkpoints: Path) -> int:
+    """The last step that a complete checkpoint has; 0 where there is none."""
+    found = [path.parent.name for path in checkpoints.glob(f"step-*/{MANIFEST}") if "." not in path.parent.name]
+    return max((int(name.removeprefix("step-")) for name in found), default=0)
+
+
+def begin(folder: Path, checkpoints: Path) -> None:
+    """Write down that training starts.
+
+    Raises:
+        UserError: if it must not, with the reason.
+    """
+    stopped = why_stopped(folder)
+    if stopped is not None:
+        raise UserError(f"training does not go on: {stopped}")
+    step = saved_step(checkpoints)
+    before = [start["step"] for start in starts(folder)]
+    if before[-MAX_STARTS:] == [step] * MAX_STARTS and not (checkpoints / MANIFEST).exists():
+        raise _stopped(
+            folder,
+            f"{MAX_STARTS} starts have not brought it beyond step {step}; save more often (pretrain.checkpoint."
+            "every_steps) or take a longer slurm.time, and look at the end of each start in the log",
+        )
+    start = {
+        "job": os.environ.get("SLURM_JOB_ID"),
+        "restart": int(os.environ.get("SLURM_RESTART_COUNT", "0")),
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "step": step,
+    }
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with open(folder / STARTS, "a", encoding="utf-8") as out:
+        out.write(json.dumps(start) + "\n")
+
+
+def end(folder: Path, checkpoints: Path, log: Path, status: int, *, nodes_answer: bool) -> int:
+    """What a training that has ended is followed by: 0 for what comes after it, `AGAIN` for itself.
+
+    Args:
+        status: of srun; 0 is finished, or stopped and saved.
+        nodes_answer: whether every node of the job still does.
+    Raises:
+        UserError: if it failed, with the reason.
+    """
+    if (checkpoints / MANIFEST).exists():
+        return 0
+    if status == 0 or not nodes_answer:
+        return AGAIN
+    words = _WORDS.get(status, f"status {status}")
+    raise _stopped(folder, f"training ended by {words}: {last_error(log) or 'its last words are in the log'}")
+
+
+def last_error(log: Path) -> str | None:
+    """The last message of ours in a log."""
+    if not log.exists():
+        return None
+    with open(log, "rb") as file:
+        file.seek(max(0, log.stat().st_size - _LAST_BYTES))
+        lines = file.read().decode(errors="replace").splitlines()
+    ours = [line for line in lines if line.startswith("tsugiki: ")]
+    problems = [number for number, line in enumerate(lines) if line.endswith("problem(s); nothing was started")]
+    if ours:
+        return ours[-1].removeprefix("tsugiki: ")
+    return lines[problems[-1] - 1] if problems and problems[-1] else None
+
+
+def _stopped(folder: Path, reason: str) -> UserError:
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_json(folder / STOPPED, {"reason": reason})
+    return UserError(f"training does not go on: {reason}")
