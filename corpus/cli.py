@@ -1,4 +1,4 @@
-"""`tsugiki corpus build|audit|retune|dedup`."""
+"""`tsugiki corpus build|audit|retune|dedup|measure`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 
 from configs.cli import add_run_file, add_stage, load_run, say
 from corpus.dedup.cli import add_dedup
+from corpus.measures.cli import add_measure
 
 
 def verbs(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +25,7 @@ def verbs(parser: argparse.ArgumentParser) -> None:
     retune.add_argument("--json", action="store_true", help="print for machines")
     retune.set_defaults(do=_retune)
     add_dedup(commands)
+    add_measure(commands)
 
 
 def _audit(arguments: argparse.Namespace) -> None:

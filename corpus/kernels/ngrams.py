@@ -49,6 +49,18 @@ def _group(keys_A: UInt64, active: Number, table: UInt64, count: Int32, slot_A: 
 
 
 @kernel
+def _frequent(count: Int32, active: Number, different: Number, again: Number) -> Number:
+    """Places of the most frequent n-grams, as many as the root of how many there are, but none that occurs once."""
+    bits = 4
+    while (1 << bits) < 2 * active:
+        bits += 1
+    met = count[: 1 << bits]
+    met = np.sort(met[met > 1])
+    taken = min(np.int64(np.sqrt(different)), again)
+    return met[met.size - taken :].sum()
+
+
+@kernel
 def _count(
     offsets_N1: Int64,
     utf8: Bytes,
@@ -57,6 +69,7 @@ def _count(
     different_NF: Int64,
     again_NF: Int64,
     most_NF: Int64,
+    frequent_N: Int64,
 ) -> None:
     # Everything is allocated once, for the longest document: no n-gram occurs more often than it has bytes.
     size = 16
@@ -85,6 +98,8 @@ def _count(
             different_NF[n, f] = grams - active + different
             again_NF[n, f] = again
             most_NF[n, f] = max(most, 1)
+            if f == different_NF.shape[1] - 1 and frequent_N.size > 0:
+                frequent_N[n] = _frequent(count, active, different_NF[n, f], again)
             left = 0
             for a in range(active - 1):
                 slot, after = slots[a], slots[a + 1]
@@ -106,15 +121,22 @@ class NgramCounts(NamedTuple):
     """Those of them that occur more than once."""
     most_NF: Int64
     """How often the most frequent occurs."""
+    frequent_N: Int64
+    """Occurrences of the most frequent ones of the longest n, as many as the root of how many different ones there
+    are, and none that occurs once; empty unless asked for."""
 
 
-def count_ngrams(offsets_N1: Int64, utf8: Bytes, longest_n: int) -> NgramCounts:
+def count_ngrams(offsets_N1: Int64, utf8: Bytes, longest_n: int, *, frequent: bool = False) -> NgramCounts:
     """Count the character n-grams of every document, spaces and newlines included, for n from 2 to `longest_n`."""
     documents = offsets_N1.size - 1
     longest = int(np.diff(offsets_N1).max(initial=1))
     different_NF = np.zeros((documents, longest_n - 1), np.int64)
     counts = NgramCounts(
-        np.zeros(documents, np.int64), different_NF, np.zeros_like(different_NF), np.zeros_like(different_NF)
+        np.zeros(documents, np.int64),
+        different_NF,
+        np.zeros_like(different_NF),
+        np.zeros_like(different_NF),
+        np.zeros(documents if frequent else 0, np.int64),
     )
     _count(offsets_N1, utf8, longest, *counts)
     return counts

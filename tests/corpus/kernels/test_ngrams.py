@@ -25,4 +25,4 @@ def test_every_n_is_counted_as_python_counts_it(texts: list[str]) -> None:
         for n in range(2, 11):
             counts = Counter(text[at : at + n] for at in range(len(text) - n + 1)).values()
             plain = (len(counts), sum(count > 1 for count in counts), max(counts, default=0))
-            assert tuple(column[row, n - 2] for column in counted[1:]) == plain
+            assert tuple(column[row, n - 2] for column in counted[1:4]) == plain
