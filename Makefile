@@ -42,8 +42,11 @@ $(OTHER)/ready: $(VENV)/ready
 	$(BESIDE) triton==3.7.1
 	touch $@
 
+# Two at a time as well. What measures time runs alone, last.
 slow: setup $(OTHER)/ready
-	TSUGIKI_OTHER_MEGATRON=$(abspath $(OTHER)) $(BIN)/python -m pytest -m slow
+	TSUGIKI_OTHER_MEGATRON=$(abspath $(OTHER)) OMP_NUM_THREADS=1 \
+		$(BIN)/python -m pytest -m 'slow and not alone' -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m 'slow and alone'
 
 check: setup
 	$(BIN)/ruff check .

@@ -26,6 +26,31 @@ settings.register_profile("suite", deadline=None, derandomize=True, database=Non
 settings.load_profile("suite")
 
 
+_SHARED = {
+    f"tests/pretrain/engines/{name}.py": "the jobs of all layouts"
+    for name in ("test_parity", "test_bf16", "test_other_megatron")
+}
+"""Files of tests that share what takes minutes to make, and the name of it: `pytest -n` gives them to one process."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """`--dist loadfile`, with files that belong together as one."""
+    from xdist.scheduler import LoadFileScheduling
+
+    if config.getvalue("dist") != "loadfile":
+        return None
+    scheduler = LoadFileScheduling(config, log)
+    file_of = scheduler._split_scope
+
+    def split_scope(nodeid: str) -> str:
+        file: str = file_of(nodeid)
+        return _SHARED.get(file, file)
+
+    scheduler._split_scope = split_scope
+    return scheduler
+
+
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """Connections to other machines fail, with a message that says why, as they do where there is no network."""

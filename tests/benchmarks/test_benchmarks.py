@@ -15,6 +15,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 # The quickstart, ten minutes, is run by tests/tsugiki/test_quickstart.py.
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "quickstart"])
 def test_a_benchmark_prints_figures_with_units_and_peers(name: str) -> None:

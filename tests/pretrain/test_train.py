@@ -98,28 +98,22 @@ train(tiny_run(Path(root), run_dir, *words))
 """
 
 
+MOMENTS = {
+    "before the first checkpoint": ("pretrain.step", "lr_by_group", 3, "metrics.jsonl"),
+    "between a part and its index": ("pretrain.checkpoint.part_file", "write_json", 1, "step-*4.partial-*"),
+    "between parts and manifest": ("pretrain.checkpoint.saver", "commit", 2, "step-*8.partial-*"),
+    "before an old one goes": ("pretrain.checkpoint.retention", "remove", 1, "step-00000012/manifest.json"),
+    "after the second checkpoint": ("pretrain.step", "lr_by_group", 11, "step-00000008/manifest.json"),
+    "after the last step": ("pretrain.train", "_finish", 1, "step-00000012/manifest.json"),
+}
+"""By name: the call of a function before which it is killed, and what is left then; one is in the default suite."""
+
+
 @pytest.mark.parametrize(
     ("where", "name", "times", "left"),
     [
-        pytest.param(
-            "pretrain.step", "lr_by_group", 3, "metrics.jsonl", id="before the first checkpoint", marks=pytest.mark.slow
-        ),
-        pytest.param(
-            "pretrain.checkpoint.part_file", "write_json", 1, "step-*4.partial-*", id="between a part and its index"
-        ),
-        pytest.param("pretrain.checkpoint.saver", "commit", 2, "step-*8.partial-*", id="between parts and manifest"),
-        pytest.param(
-            "pretrain.checkpoint.retention",
-            "remove",
-            1,
-            "step-00000012/manifest.json",
-            id="before an old one goes",
-            marks=pytest.mark.slow,
-        ),
-        pytest.param(
-            "pretrain.step", "lr_by_group", 11, "step-00000008/manifest.json", id="after the second checkpoint"
-        ),
-        pytest.param("pretrain.train", "_finish", 1, "step-00000012/manifest.json", id="after the last step"),
+        pytest.param(*one, id=moment, marks=() if moment == "between parts and manifest" else pytest.mark.slow)
+        for moment, one in MOMENTS.items()
     ],
 )
 def test_killed_and_started_again_it_ends_with_the_same_bytes(

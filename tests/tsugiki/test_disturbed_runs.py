@@ -63,6 +63,7 @@ def _killed_at_any_moment(finished: Path, place: Path, seconds: float) -> None:
     assert [name for name in one if one[name] != other[name]] == ["report/report.html", "report/manifest.json"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", _moments(3))
 def test_killed_at_any_moment_it_ends_with_the_same_bytes(finished: Path, tmp_path: Path, seconds: float) -> None:
     _killed_at_any_moment(finished, tmp_path, seconds)
@@ -74,6 +75,7 @@ def test_killed_at_forty_moments_it_ends_with_the_same_bytes(finished: Path, tmp
     _killed_at_any_moment(finished, tmp_path, seconds)
 
 
+@pytest.mark.slow
 def test_a_small_disk_is_one_clear_message_and_leaves_nothing_half_written(
     finished: Path, disk: Callable[[str], Path]
 ) -> None:

@@ -21,6 +21,7 @@ OTHER = os.environ.get("TSUGIKI_OTHER_MEGATRON", "")
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(1800),
     pytest.mark.skipif(
         not OTHER,
         reason="TSUGIKI_OTHER_MEGATRON is not set to a PYTHONPATH with another megatron-core, as `make slow` does",

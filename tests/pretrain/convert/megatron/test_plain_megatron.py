@@ -18,7 +18,10 @@ from pretrain.convert.megatron.source import MegatronSource, open_megatron
 from pretrain.convert.source import refuse_leftovers
 from tests.pretrain.convert.megatron.models import KINDS, Made, Models, run_script
 
-pytestmark = pytest.mark.skipif(find_spec("megatron") is None, reason="megatron-core is not installed")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(find_spec("megatron") is None, reason="megatron-core is not installed"),
+]
 
 OTHER = os.environ.get("TSUGIKI_OTHER_MEGATRON", "")
 
@@ -46,15 +49,7 @@ SAVED: dict[str, tuple[str, int, dict[str, Any]]] = {
 }
 """Model, processes, and what else the script is told, of each checkpoint."""
 
-QUICK = ("qwen2, pipeline 2",)
-"""Those of the default suite; the others are slow."""
-
 with_moments = [name for name, (_, _, how) in SAVED.items() if how.get("optimizer") not in (None, "dp_reshardable")]
-
-
-def some(names: list[str]) -> list[Any]:
-    """Parameters of a test, most of them slow."""
-    return [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in names]
 
 
 @dataclass
@@ -63,17 +58,17 @@ class Lab:
 
     root: Path
     models: Models
-    _done: set[Any] = field(default_factory=set)
+    _done: set[int] = field(default_factory=set)
 
     def source(self, name: str) -> tuple[Made, MegatronSource]:
         """The checkpoint of a name, opened."""
         made = self.models[SAVED[name][0]]
-        processes, is_quick = SAVED[name][1], name in QUICK
-        if (processes, is_quick) not in self._done:
-            alike = [one for one in SAVED if SAVED[one][1] == processes and (one in QUICK) == is_quick]
+        processes = SAVED[name][1]
+        if processes not in self._done:
+            alike = [one for one in SAVED if SAVED[one][1] == processes]
             cases = [self.models[SAVED[one][0]].case("save", self.root / one, **SAVED[one][2]) for one in alike]
             run_script(cases, self.root, processes)
-            self._done.add((processes, is_quick))
+            self._done.add(processes)
         source = open_megatron(self.root / name, made.model)
         refuse_leftovers(source.shapes, made.model, self.root / name)
         return made, source
@@ -86,7 +81,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
     return Lab(root, Models(root))
 
 
-@pytest.mark.parametrize("name", some(list(SAVED)))
+@pytest.mark.parametrize("name", SAVED)
 def test_weights_that_plain_megatron_saved_are_read_bitwise(lab: Lab, name: str) -> None:
     made, source = lab.source(name)
 
@@ -95,7 +90,7 @@ def test_weights_that_plain_megatron_saved_are_read_bitwise(lab: Lab, name: str)
         assert torch.equal(read, tensor.to(source.dtype(hf_name))), hf_name
 
 
-@pytest.mark.parametrize("name", some(with_moments))
+@pytest.mark.parametrize("name", with_moments)
 def test_moments_and_fp32_masters_are_read_bitwise(lab: Lab, name: str) -> None:
     made, source = lab.source(name)
 
@@ -105,7 +100,6 @@ def test_moments_and_fp32_masters_are_read_bitwise(lab: Lab, name: str) -> None:
             assert torch.equal(source.read(hf_name, Box.whole(tensor.shape), kind), tensor), (kind, hf_name)
 
 
-@pytest.mark.slow
 def test_moments_that_belong_to_a_layout_are_refused_with_the_way_out_and_the_weights_are_there(
     lab: Lab, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -140,7 +134,6 @@ def load_with_script(
     return [f"{name}: {difference}" for name, ranks in seen.items() for rank in ranks for difference in rank]
 
 
-@pytest.mark.slow
 def test_plain_megatron_loads_what_is_written_in_every_layout(lab: Lab) -> None:
     out = lab.root / "written for two"
     lab.models["qwen3"].write(out, tp=2, pp=2)
@@ -148,7 +141,6 @@ def test_plain_megatron_loads_what_is_written_in_every_layout(lab: Lab) -> None:
     assert load_with_script(lab, {out / "release": (lab.models["qwen3"], {})}) == []
 
 
-@pytest.mark.slow
 def test_plain_megatron_loads_every_architecture_whatever_layout_was_asked_for(lab: Lab) -> None:
     written: dict[Path, tuple[Made, dict[str, Any]]] = {}
     for name in ("llama", "tied", "qwen2"):
@@ -160,7 +152,6 @@ def test_plain_megatron_loads_every_architecture_whatever_layout_was_asked_for(l
     assert load_with_script(lab, written) == []
 
 
-@pytest.mark.slow
 def test_megatrons_optimizer_goes_on_from_moments_that_are_written(lab: Lab) -> None:
     written: dict[Path, tuple[Made, dict[str, Any]]] = {}
     for name, dtype in (("llama", "bfloat16"), ("tied", None), ("qwen3", "bfloat16")):
@@ -172,7 +163,6 @@ def test_megatrons_optimizer_goes_on_from_moments_that_are_written(lab: Lab) -> 
     assert load_with_script(lab, written) == []
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not OTHER, reason="TSUGIKI_OTHER_MEGATRON is not set to a PYTHONPATH with another megatron-core")
 def test_another_version_of_megatron_core_reads_and_writes_the_same(lab: Lab) -> None:
     made = lab.models["qwen3"]
