@@ -39,4 +39,10 @@ def read(reading: Reading) -> Iterator[Batch]:
     if compression_of(name) and not formats()[kind].compressed:
         reading.put_aside(0, "unknown_format", f"{kind} is not read compressed")
         return
-    yield from formats()[kind].read(reading)
+    given, aside = 0, len(reading.tally.quarantine)
+    for batch in formats()[kind].read(reading):
+        given += batch.num_rows
+        yield batch
+    # A later part of a large file may well have nothing but what the part before it has begun.
+    if given == 0 and reading.piece.start == 0 and len(reading.tally.quarantine) == aside:
+        reading.put_aside(0, "empty", f"{kind} without a document")

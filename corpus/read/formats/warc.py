@@ -53,8 +53,9 @@ def _records(reading: Reading, builder: BatchBuilder, file: BinaryIO) -> Iterato
     if not file.read(1):
         reading.put_aside(0, "empty")
         return
+    last = -1
     while start is not None:
-        last = start
+        last = max(last, start - 1)
         file.seek(start)
         # auto_decode stays off: with it, 2.0.1 ends without an error behind the first body that is chunked and packed.
         records = ArchiveIterator(
@@ -62,7 +63,8 @@ def _records(reading: Reading, builder: BatchBuilder, file: BinaryIO) -> Iterato
         )
         try:
             for record in records:
-                last = start + record.stream_pos
+                # Several records in one gzip stream have the position of it: ids need one each.
+                last = max(start + record.stream_pos, last + 1)
                 if int(record.record_type) & _DOCUMENTS:
                     _add(reading, builder, record, last)
                 if builder.full and (batch := builder.take()) is not None:
@@ -71,8 +73,8 @@ def _records(reading: Reading, builder: BatchBuilder, file: BinaryIO) -> Iterato
         except (OSError, ValueError) as error:
             if isinstance(error, OSError) and error.errno:
                 raise
-            reading.put_aside(last, "damaged", "this record, or the one that follows it")
-        start = _next(file, mark, last + 1)
+            reading.put_aside(max(last, start), "damaged", "this record, or the one that follows it")
+        start = _next(file, mark, max(last, start) + 1)
 
 
 class _From(io.RawIOBase):
