@@ -24,6 +24,8 @@ SCHEMA = pa.schema(
         ("language", pa.string()),
         ("encoding", pa.string()),
         ("meta", pa.string()),  # JSON of the fields named in meta_keys
+        ("access", pa.string()),  # what the source declares of itself: who may see it, and until when it may be kept
+        ("retention", pa.string()),
     ]
 )
 
@@ -43,8 +45,11 @@ def document_id(source: str, path: str, position: int) -> str:
 class BatchBuilder:
     """Collects documents of one file until there are enough for a batch."""
 
-    def __init__(self, source: str, path: str, license_: str, language: str) -> None:
+    def __init__(
+        self, source: str, path: str, license_: str, language: str, *, access: str = "", retention: str = ""
+    ) -> None:
         self._source, self._path, self._license, self._language = source, path, license_, language
+        self._access, self._retention = access, retention
         self._rows: list[tuple[str, int, str | None, str, str | None]] = []
         self._bytes = 0
 
@@ -76,6 +81,8 @@ class BatchBuilder:
             [self._language] * count,
             encoding,
             meta,
+            [self._access] * count,
+            [self._retention] * count,
         ]
         arrays = [pa.array(column, type=field.type) for column, field in zip(columns, SCHEMA, strict=True)]
         self._rows, self._bytes = [], 0

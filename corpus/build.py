@@ -15,6 +15,7 @@ from configs.changes import inputs_file
 from configs.schema.corpus import Corpus
 from configs.schema.preset import load_preset
 from configs.schema.run import Run
+from corpus.bad_share import refuse_bad_sources
 from corpus.cut import Shard, cut
 from corpus.decide_task import DecideArgument, decide_all
 from corpus.dedup.phases import find_duplicates
@@ -37,8 +38,8 @@ def build_corpus(run: Run) -> Artifact:
     """Make the corpus, or do what is missing of it.
 
     Raises:
-        UserError: if a source or the preset is missing, the directory is another run file's, the disk is full, or
-            no document stays.
+        UserError: if a source or the preset is missing, too much of a source cannot be read, the directory is another
+            run file's, the disk is full, or no document stays.
     """
     preset = load_preset(run.corpus.preset, run.corpus.rules)
     check_preset(preset, run.corpus.preset)
@@ -59,11 +60,12 @@ def build_corpus(run: Run) -> Artifact:
         {shard.key: (MeasureArgument(shard, settings, preset), sizes[shard.key]) for shard in shards},
         settings.workers,
     )
+    refuse_bad_sources(_by_source_read(shards, measured), settings.limits.max_bad_share)
     _decide(builder, settings, sizes, run.run.seed)
     writes = _write_arguments(shards, run)
     run_phase(builder, "lines", count_shard_lines, writes, settings.workers)
     written = run_phase(builder, "write", write_shard, writes, settings.workers)
-    return _finish(builder, shards, measured, written)
+    return _finish(builder, settings, shards, measured, written)
 
 
 def _decide(builder: Builder, settings: Corpus, sizes: Mapping[str, int], seed: int) -> None:
@@ -89,7 +91,11 @@ def _write_arguments(shards: Sequence[Shard], run: Run) -> dict[str, tuple[Write
 
 
 def _finish(
-    builder: Builder, shards: Sequence[Shard], measured: Mapping[str, Any], written: Mapping[str, Any]
+    builder: Builder,
+    settings: Corpus,
+    shards: Sequence[Shard],
+    measured: Mapping[str, Any],
+    written: Mapping[str, Any],
 ) -> Artifact:
     tally = Tally()
     for result in measured.values():
@@ -106,13 +112,26 @@ def _finish(
         with builder.file(inputs_file(source)) as out:
             for piece in found:
                 out.write((json.dumps(piece, ensure_ascii=False) + "\n").encode())
-    counts = counts_of(tally)
+    counts = {**counts_of(tally), "sources": declared_by(settings)}
     with builder.file("audit.json") as out:
         out.write(canonical_json(counts))
     artifact = builder.finish(counts)
     kept = sum(source["documents"] for source in counts["kept"].values())
     _log.info("%d documents in, %d kept; %s", counts["documents_in"], kept, artifact.dir)
     return artifact
+
+
+def _by_source_read(shards: Sequence[Shard], measured: Mapping[str, Any]) -> dict[str, Tally]:
+    tallies: dict[str, Tally] = defaultdict(Tally)
+    for shard in shards:
+        tallies[shard.pieces[0].source].merge(Tally.from_json(measured[shard.key]["tally"]))
+    return tallies
+
+
+def declared_by(settings: Corpus) -> dict[str, dict[str, str]]:
+    """What each source says of its texts: licence, language, access and retention."""
+    names = ("license", "language", "access", "retention")
+    return {name: {key: getattr(source, key) for key in names} for name, source in settings.sources.items()}
 
 
 def counts_of(tally: Tally) -> dict[str, Any]:

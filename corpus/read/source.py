@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from configs.schema.corpus import Limits, Source
+from corpus.bad_share import refuse_bad_task
 from corpus.batch import BatchBuilder
 from corpus.read.budget import Budget
 from corpus.read.compressed import BrokenStreamError, compression_of, decompressed
@@ -44,11 +45,17 @@ class Reading:
     def builder(self) -> BatchBuilder:
         """For the documents of this piece."""
         source = self.source
-        return BatchBuilder(self.piece.source, self.piece.name, source.license, source.language)
+        declared = {"access": source.access, "retention": source.retention}
+        return BatchBuilder(self.piece.source, self.piece.name, source.license, source.language, **declared)
 
     def put_aside(self, position: int, reason: str, detail: str = "") -> None:
-        """Quarantine the file, or the record at `position`."""
+        """Quarantine the file, or the record at `position`.
+
+        Raises:
+            UserError: if a task of the run is made of such records.
+        """
         self.tally.put_aside(Unreadable(self.piece.source, self.piece.name, position, reason, detail))
+        refuse_bad_task(self.piece.source, self.tally, self.limits.max_bad_share)
 
     def inside(self, name: str, content: BinaryIO, budget: Budget) -> Reading:
         """The reading of a member of this archive; members go by their endings."""

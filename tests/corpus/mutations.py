@@ -16,7 +16,8 @@ import zstandard
 from tests.corpus.read import office
 
 _TEXT = "点検表に結果を記入し、課長の確認を受ける。異常があれば、ポンプを止めて報告すること。\n" * 6
-_PAGE = f"<html><head><meta charset=utf-8><title>題</title></head><body><nav>上</nav><p>{_TEXT}</p><table><tr><td>弁<td>3</table>"
+_HEAD = "<html><head><meta charset=utf-8><title>題</title></head>"
+_PAGE = f"{_HEAD}<body><nav>上</nav><p>{_TEXT}</p><table><tr><td>弁<td>3</table>"
 _RECORDS = "".join(
     json.dumps({"text": f"第{n}号。{_TEXT}", "url": "http://a/"}, ensure_ascii=False) + "\n" for n in range(6)
 )

@@ -33,7 +33,7 @@ def test_an_id_depends_on_source_path_and_position_and_on_nothing_else() -> None
 
 
 def test_a_batch_has_the_schema_and_the_values_that_were_added() -> None:
-    builder = BatchBuilder("mail", "a.jsonl", "MIT", "ja")
+    builder = BatchBuilder("mail", "a.jsonl", "MIT", "ja", access="internal", retention="until 2030-03-31")
     builder.add("点検", 0, "cp932", url="https://example.com", meta="{}")
     builder.add("", 7, "utf-8")
     batch = builder.take()
@@ -42,6 +42,7 @@ def test_a_batch_has_the_schema_and_the_values_that_were_added() -> None:
     assert batch.to_pylist()[1] == {
         **{"id": document_id("mail", "a.jsonl", 7), "text": "", "source": "mail", "path": "a.jsonl", "position": 7},
         **{"url": None, "license": "MIT", "language": "ja", "encoding": "utf-8", "meta": None},
+        **{"access": "internal", "retention": "until 2030-03-31"},
     }
     assert builder.take() is None
 

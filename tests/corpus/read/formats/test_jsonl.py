@@ -125,7 +125,7 @@ def test_an_empty_file_is_put_aside(desk: Desk, name: str) -> None:
 @pytest.mark.parametrize("content", [b"\n", b"  \n\n"], ids=repr)
 def test_a_file_of_empty_lines_has_no_documents(desk: Desk, content: bytes) -> None:
     read = desk.read("a.jsonl", content)
-    assert (read.documents, read.put_aside) == ([], [])
+    assert (read.documents, read.reasons) == ([], [(0, "empty", "jsonl without a document")])
 
 
 def test_a_record_of_the_largest_size_is_read_and_one_byte_more_is_not(desk: Desk) -> None:

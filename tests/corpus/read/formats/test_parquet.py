@@ -106,7 +106,7 @@ def test_bytes_are_no_text(desk: Desk) -> None:
 
 def test_a_file_without_rows_has_no_documents(desk: Desk) -> None:
     read = desk.read("a.parquet", parquet({"text": pa.array([], pa.string())}))
-    assert (read.documents, read.put_aside) == ([], [])
+    assert (read.documents, read.reasons) == ([], [(0, "empty", "parquet without a document")])
 
 
 def test_more_rows_than_a_batch_holds_are_all_read(desk: Desk) -> None:

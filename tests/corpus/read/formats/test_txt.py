@@ -31,7 +31,7 @@ TEXT = "点検表に結果を記入し、課長の確認を受ける。\n異常�
 @pytest.mark.parametrize("name", ["a.txt", "b.TXT", "c.md", "d.text", "deep/e.txt"])
 def test_a_file_of_any_encoding_is_one_document(desk: Desk, encoding: str, named: str, name: str) -> None:
     content = TEXT.encode(encoding)
-    read = desk.read(name, content, license="MIT", language="ja")
+    read = desk.read(name, content, license="MIT", language="ja", access="internal", retention="1 year")
     assert read.documents == [
         {
             "id": document_id("mail", name, 0),
@@ -44,6 +44,8 @@ def test_a_file_of_any_encoding_is_one_document(desk: Desk, encoding: str, named
             "language": "ja",
             "encoding": named,
             "meta": None,
+            "access": "internal",
+            "retention": "1 year",
         }
     ]
     assert read.put_aside == []
