@@ -1,10 +1,11 @@
-"""`tsugiki corpus build|audit|retune|dedup|measure`."""
+"""`tsugiki corpus build|audit|retune|decode|dedup|measure`."""
 
 from __future__ import annotations
 
 import argparse
 
 from configs.cli import add_run_file, add_stage, load_run, say
+from corpus.decode_cli import add_decode
 from corpus.dedup.cli import add_dedup
 from corpus.measures.cli import add_measure
 
@@ -24,6 +25,7 @@ def verbs(parser: argparse.ArgumentParser) -> None:
     retune.add_argument("--show", type=int, default=3, metavar="N", help="examples of every kind of change (default 3)")
     retune.add_argument("--json", action="store_true", help="print for machines")
     retune.set_defaults(do=_retune)
+    add_decode(commands)
     add_dedup(commands)
     add_measure(commands)
 
