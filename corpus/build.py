@@ -27,7 +27,7 @@ from corpus.rules import check_preset
 from corpus.stage import corpus_plan
 from corpus.tally import Tally
 from corpus.tasks import run_phase
-from corpus.write_task import WriteArgument, count_shard_lines, write_shard
+from corpus.write_task import WriteArgument, count_shard_lines, gather_held_out, write_shard
 
 _log = logging.getLogger(__name__)
 
@@ -64,6 +64,7 @@ def build_corpus(run: Run) -> Artifact:
     _decide(builder, settings, sizes, run.run.seed)
     writes = _write_arguments(shards, run)
     run_phase(builder, "lines", count_shard_lines, writes, settings.workers)
+    run_phase(builder, "held_out", gather_held_out, writes, settings.workers)
     written = run_phase(builder, "write", write_shard, writes, settings.workers)
     return _finish(builder, settings, shards, measured, written)
 
@@ -83,9 +84,10 @@ def _write_arguments(shards: Sequence[Shard], run: Run) -> dict[str, tuple[Write
     of_source: dict[str, list[str]] = defaultdict(list)
     for shard in shards:
         of_source[shard.pieces[0].source].append(shard.key)
-    lines = run.corpus.dedup.lines
+    keys = tuple(shard.key for shard in shards)
+    lines, clean = run.corpus.dedup.lines, run.corpus.decontaminate
     return {
-        shard.key: (WriteArgument(shard.key, tuple(of_source[shard.pieces[0].source]), lines), shard.bytes)
+        shard.key: (WriteArgument(shard.key, tuple(of_source[shard.pieces[0].source]), keys, lines, clean), shard.bytes)
         for shard in shards
     }
 

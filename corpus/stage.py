@@ -52,7 +52,7 @@ def corpus_plan(run: Run) -> StagePlan:
         from corpus.lists import list_digests
 
         config["lists"] = list_digests(run.corpus)
-    raw = {**source_files(run), **_existing_files(run)}
+    raw = {**source_files(run), **_existing_files(run), **_evaluation_files(run)}
     return StagePlan("corpus", corpus_dir(run), KIND, VERSION, config, raw=raw)
 
 
@@ -63,3 +63,10 @@ def _existing_files(run: Run) -> dict[str, tuple[RawFile, ...]]:
         f"{what}: {directory}": find_files(str(Path(directory) / "signatures"), what=what)
         for directory in run.corpus.dedup.against
     }
+
+
+def _evaluation_files(run: Run) -> dict[str, tuple[RawFile, ...]]:
+    """Files of the evaluation sets, by names that no source has."""
+    sets = run.corpus.decontaminate.sets
+    names = {f"corpus.decontaminate.sets.{name}": one.path for name, one in sets.items()}
+    return {name: find_files(path, what=f"{name}.path") for name, path in names.items()}

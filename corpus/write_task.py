@@ -1,6 +1,7 @@
 """The last tasks: count lines of what stays, remove the repeated ones, write the shards.
 
 .tasks/lines/KEY.parquet   in how many kept documents of the shard each line stands
+.tasks/held_out/KEY.parquet  texts that must not be trained on
 kept/KEY.parquet           documents to train on
 held_out/KEY.parquet       documents to measure with
 dropped/KEY.parquet        the others, with reason and survivor
@@ -19,9 +20,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from configs.artifact import TASKS, Claim
+from configs.schema.decontaminate import Decontaminate
 from configs.schema.dedup import RepeatedLines
 from corpus.batch import SCHEMA
 from corpus.decide_task import HELD_OUT, decided_path
+from corpus.decontaminate import Overlap, evaluation_items, with_contamination
 from corpus.dedup.repeated_lines import (
     LineCounts,
     count_lines,
@@ -44,12 +47,19 @@ class WriteArgument:
 
     key: str
     keys_of_source: tuple[str, ...]
+    all_keys: tuple[str, ...]
     lines: RepeatedLines | None
+    decontaminate: Decontaminate
 
 
 def lines_path(key: str) -> str:
     """Where a shard's line counts are."""
     return f"{TASKS}/lines/{key}.parquet"
+
+
+def held_out_texts_path(key: str) -> str:
+    """Where the texts of a shard's held-out documents wait to be looked for."""
+    return f"{TASKS}/held_out/{key}.parquet"
 
 
 def count_shard_lines(claim: Claim, argument: WriteArgument) -> None:
@@ -62,6 +72,26 @@ def count_shard_lines(claim: Claim, argument: WriteArgument) -> None:
         writer.add(pa.table({"hash": hashes, "documents": counts}))
 
 
+def gather_held_out(claim: Claim, argument: WriteArgument) -> None:
+    """Put the texts of a shard's held-out documents aside, as they are written later."""
+    if not argument.decontaminate.held_out:
+        return
+    gone = _repeated_lines(claim.dir, argument)
+    with ShardWriter(claim, held_out_texts_path(argument.key)) as writer:
+        for batch in _with_decisions(claim.dir, argument.key):
+            chosen = batch.filter(pc.fill_null(pc.equal(batch.column("reason"), HELD_OUT), False))
+            if chosen.num_rows:
+                chosen = _without_lines(chosen, gone, Tally())
+                left = chosen.filter(pc.equal(chosen.column("reason"), HELD_OUT))
+                writer.add(pa.table({"text": left.column("text")}))
+
+
+def _overlap(directory: Path, argument: WriteArgument) -> Overlap:
+    paths = [directory / held_out_texts_path(key) for key in argument.all_keys]
+    texts = (text for batch in read_batches(paths) for text in batch.column("text").to_pylist())
+    return Overlap(evaluation_items(argument.decontaminate), texts, argument.decontaminate)
+
+
 def write_shard(claim: Claim, argument: WriteArgument) -> dict[str, Any]:
     """Write the three shards.
 
@@ -69,14 +99,14 @@ def write_shard(claim: Claim, argument: WriteArgument) -> dict[str, Any]:
         The tally: documents kept, characters, and dropped by reason.
     """
     tally = Tally()
-    gone = _repeated_lines(claim.dir, argument)
+    gone, overlap = _repeated_lines(claim.dir, argument), _overlap(claim.dir, argument)
     with (
         ShardWriter(claim, f"kept/{argument.key}.parquet") as kept,
         ShardWriter(claim, f"held_out/{argument.key}.parquet") as held_out,
         ShardWriter(claim, f"dropped/{argument.key}.parquet") as dropped,
     ):
         for batch in _with_decisions(claim.dir, argument.key):
-            batch = _without_lines(batch, gone, tally)
+            batch = with_contamination(_without_lines(batch, gone, tally), overlap)
             reason = batch.column("reason")
             kept.add(_documents(batch.filter(pc.is_null(reason)), "kept", tally))
             is_held_out = pc.fill_null(pc.equal(reason, HELD_OUT), False)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
+from configs.schema.decontaminate import Decontaminate
 from configs.schema.dedup import Dedup
 from configs.schema.mask import Mask
+from configs.schema.names import SourceName
 from configs.schema.preset import RuleChange
 from configs.schema.section import Section, operational, rule
 
@@ -30,8 +32,6 @@ Format = Literal[
     "xlsx",
     "zip",
 ]
-# Files of the corpus are named after it.
-SourceName = Annotated[str, StringConstraints(pattern=r"^\w[\w.-]{0,62}$")]
 
 ListName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -142,6 +142,7 @@ class Corpus(Section):
     mask: Mask = Mask()
     dedup: Dedup = Dedup()
     held_out: HeldOut = HeldOut()
+    decontaminate: Decontaminate = Decontaminate()
     limits: Limits = Limits()
     workers: int = operational(0, ge=0)
     """Processes; 0 takes one per CPU that the allocation gives."""

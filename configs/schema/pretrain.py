@@ -7,8 +7,8 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from configs.schema.corpus import SourceName
 from configs.schema.guards import Forgetting, Guards, Stop
+from configs.schema.names import SourceName
 from configs.schema.schedule import Schedule, StageRate
 from configs.schema.section import Section, operational, rule
 

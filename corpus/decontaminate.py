@@ -1,0 +1,126 @@
+"""What must not be trained on: the items of evaluation sets, and the held-out documents."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import lzma
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import zstandard
+
+from configs.errors import UserError
+from configs.raw_input import find_files
+from configs.schema.decontaminate import Decontaminate, EvaluationSet
+from corpus.batch import utf8_of
+from corpus.kernels.overlap import NOTHING, Items, folded
+from corpus.read.compressed import compression_of
+
+CONTAMINATED = "contaminated."
+HELD_OUT = "held_out"
+# Of a shorter document half is a phrase that others have too.
+_MIN_HELD_OUT_CHARACTERS = 50
+
+SetItems = dict[str, list[str]]
+"""The items of each set, in the order of the run file."""
+
+
+def evaluation_items(settings: Decontaminate) -> SetItems:
+    """The items of all sets, each once.
+
+    Raises:
+        UserError: if a file cannot be read, or no record has one of the fields.
+    """
+    items: SetItems = {}
+    for name, one in settings.sets.items():
+        what = f"corpus.decontaminate.sets.{name}"
+        found: dict[str, None] = {}
+        fields: set[str] = set()
+        for file in find_files(one.path, what=f"{what}.path"):
+            for record in _records(file.path, what):
+                fields |= set(record)
+                found |= dict.fromkeys(_texts(record, one))
+        if not found:
+            raise UserError(
+                f"{what}.fields: no record has text in one of {', '.join(one.fields)}; "
+                f"the fields are {', '.join(sorted(fields)) or 'none'}"
+            )
+        items[name] = list(found)
+    return items
+
+
+def _texts(record: Mapping[str, Any], one: EvaluationSet) -> Iterator[str]:
+    for field in one.fields:
+        value = record.get(field)
+        yield from (text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str))
+
+
+def _records(path: Path, what: str) -> Iterator[dict[str, Any]]:
+    if path.suffix == ".parquet":
+        yield from pq.read_table(path).to_pylist()
+        return
+    try:
+        for number, line in enumerate(_content(path).splitlines(), start=1):
+            if line.strip():
+                record = json.loads(line)
+                if not isinstance(record, dict):
+                    raise UserError(f"{what}: {path}:{number}: expected a JSON object on every line")
+                yield record
+    except (ValueError, OSError, EOFError, lzma.LZMAError, zstandard.ZstdError) as error:
+        raise UserError(f"{what}: {path}: not JSON lines ({type(error).__name__})") from None
+
+
+def _content(path: Path) -> bytes:
+    data = path.read_bytes()
+    match compression_of(path.name):
+        case "gz":
+            return gzip.decompress(data)
+        case "xz":
+            return lzma.decompress(data)
+        case "zst":
+            return zstandard.ZstdDecompressor().decompressobj().decompress(data)
+    return data
+
+
+class Overlap:
+    """Looks for items in documents."""
+
+    def __init__(self, items: SetItems, held_out: Iterable[str], settings: Decontaminate) -> None:
+        self._settings = settings
+        self._names: list[str] = []
+        texts: list[str] = []
+        long_enough = {
+            **{name: self._long_enough(found, settings.min_characters) for name, found in items.items()},
+            HELD_OUT: self._long_enough(held_out, _MIN_HELD_OUT_CHARACTERS),
+        }
+        for name, found in long_enough.items():
+            texts += found
+            self._names += [name] * len(found)
+        self._items = Items(texts, settings.ngram, settings.min_share)
+
+    @staticmethod
+    def _long_enough(texts: Iterable[str], characters: int) -> list[str]:
+        return [text for text in texts if len(folded(text)) >= characters]
+
+    def looked_for(self) -> dict[str, int]:
+        """How many items of each set are long enough to be looked for."""
+        return {name: self._names.count(name) for name in [*self._settings.sets, HELD_OUT]}
+
+    def reasons(self, texts: pa.LargeStringArray) -> pa.StringArray:
+        """For each document the set of the first item that it has, as a reason; null for a clean one."""
+        found_N = self._items.first_in(*utf8_of(texts))
+        words = [None if item == NOTHING else CONTAMINATED + self._names[item] for item in found_N.tolist()]
+        return pa.array(words, pa.string())
+
+
+def with_contamination(batch: pa.RecordBatch, overlap: Overlap) -> pa.RecordBatch:
+    """Documents that stay get a reason where they have an item; the others keep theirs."""
+    at = batch.schema.get_field_index("reason")
+    reasons = pc.coalesce(batch.column(at), overlap.reasons(batch.column("text")))
+    changed: pa.RecordBatch = batch.set_column(at, "reason", reasons)
+    return changed
