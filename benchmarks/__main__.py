@@ -9,8 +9,10 @@ import argparse
 import json
 import sys
 from importlib import import_module
+from typing import Any
 
 from benchmarks.figures import failed
+from configs.errors import UserError
 
 NAMES = (
     "checkpoint",
@@ -33,11 +35,18 @@ def main() -> int:
     parser.add_argument("name", choices=NAMES)
     parser.add_argument("--json", action="store_true", help="print for machines")
     parser.add_argument("--gigabytes", type=float, metavar="N", help="size of what `convert` converts")
+    parser.add_argument("--sizes", nargs="+", metavar="NAME", help="models that `pretrain` trains, e.g. 0.1B")
     arguments = parser.parse_args()
-    if arguments.gigabytes is not None and arguments.name != "convert":
-        parser.error(f"{arguments.name} has one size")
-    settings = {} if arguments.gigabytes is None else {"gigabytes": arguments.gigabytes}
-    figures = import_module(f"benchmarks.{arguments.name}").measure(**settings)
+    settings: dict[str, Any] = {}
+    for option, name in (("gigabytes", "convert"), ("sizes", "pretrain")):
+        if getattr(arguments, option) is not None:
+            if arguments.name != name:
+                parser.error(f"{arguments.name} has no --{option}")
+            settings[option] = getattr(arguments, option)
+    try:
+        figures = import_module(f"benchmarks.{arguments.name}").measure(**settings)
+    except UserError as error:
+        parser.error(str(error))
     if arguments.json:
         sys.stdout.write(json.dumps(figures, indent=1) + "\n")
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +18,7 @@ from benchmarks.checkpoint import beside_a_save
 from benchmarks.figures import Figures, best_seconds, figure
 from benchmarks.one_llama import Size, take_step, train_on
 from benchmarks.packed_text import loader
+from configs.errors import UserError
 from configs.schema.pretrain import EngineName
 from pretrain import hardware
 from pretrain.engines.base import Engine
@@ -29,7 +30,10 @@ _FED_STEPS = 5
 _MOST_WAITING = 0.02
 """Share of steps; a loader that is this slow is one that training waits for."""
 _ENGINES: tuple[EngineName, ...] = ("single", "deepspeed", "megatron")
-_ON_CPU = (Size("0.03B", 512, 1408, 8, 8, 4, 8192, 1024),)
+_ON_CPU = (
+    Size("0.03B", 512, 1408, 8, 8, 4, 8192, 1024),
+    Size("0.1B", 768, 2048, 16, 12, 4, 49_152, 1024),
+)
 _ON_GPU = (
     Size("0.1B", 768, 2048, 16, 12, 4, 49_152, 4096, "bf16"),
     Size("1.2B", 2048, 8192, 16, 32, 8, 128_256, 4096, "bf16"),
@@ -37,16 +41,25 @@ _ON_GPU = (
 )
 
 
-def measure() -> Figures:
+def measure(sizes: Sequence[str] | None = None) -> Figures:
     """Of each engine, on one device: how fast it trains, and how long it waits for data and for checkpoints.
 
     Tokens per second are of forward, backward and update on one document as long as a sequence. Waiting for data is a
     share of the time of steps that are fed as in training, from packed files by a thread, beside what it would be if
     each step prepared its own. The stall of a checkpoint is the time until the next step begins, in such steps.
+
+    Args:
+        sizes: names of models; without them all on a GPU, the smallest on CPU.
+    Raises:
+        UserError: if the device has no model of such a name.
     """
     on_gpu = torch.cuda.is_available()
+    there = _ON_GPU if on_gpu else _ON_CPU
+    names = sizes or [size.name for size in (there if on_gpu else there[:1])]
+    if unknown := set(names) - {size.name for size in there}:
+        raise UserError(f"no model {min(unknown)} for this device; there are {', '.join(size.name for size in there)}")
     figures: Figures = {}
-    for size in _ON_GPU if on_gpu else _ON_CPU:
+    for size in (size for size in there if size.name in names):
         with tempfile.TemporaryDirectory() as folder:
             figures |= _of_size(size, Path(folder))
     for one in figures.values():
