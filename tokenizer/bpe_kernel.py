@@ -1,25 +1,23 @@
-"""Byte-level BPE over UTF-8: words by GPT-2's pattern, merges by rank; the compiled part of `compiled_bpe`.
+"""Byte-level BPE over UTF-8, merges by rank; the compiled part of `compiled_bpe`.
 
 Shapes: N documents.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from corpus.kernels.compile import kernel
-from corpus.kernels.utf8 import Bytes, Int64, Number, UInt64, code_point, mixed
-
-OTHER, LETTER, NUMBER, SPACE, ALONE = range(5)
-"""Classes of code points; one that stands alone is a word of its own, and what is before it ends there."""
-
-UNKNOWN = 255
-"""Class of a code point that nobody has asked for yet."""
+from corpus.kernels.utf8 import Bytes, Int64, Number, UInt64, mixed
+from tokenizer.word_kernel import word_end
 
 NO_PAIR = np.uint64(0xFFFFFFFFFFFFFFFF)
 """Key of an empty slot, and the value of two tokens that are never joined."""
+
+NO_WORD = -1
+"""In an empty slot of a table of words, and the number of what is no word."""
 
 NO_TOKEN = -1
 """Id of a byte that the vocabulary lacks; such bytes are left out, as if they were not in the text."""
@@ -32,8 +30,25 @@ TOO_LONG = -1
 
 _BITS = np.uint64(32)
 _LOW = np.uint64(0xFFFFFFFF)
+_FNV_PRIME = np.uint64(0x100000001B3)
 
 Ids = np.ndarray[Any, np.dtype[np.int32]]
+
+
+class Vocabulary(NamedTuple):
+    """A vocabulary and its merges, in arrays."""
+
+    byte_ids: Ids
+    """Of each single byte (256,)."""
+    keys: UInt64
+    values: UInt64
+    """The merges, as `put_merges` fills them."""
+    words: Bytes
+    offset_W1: Int64
+    word_slots: Int64
+    """The words that have a token whatever the merges say, as `put_words` fills them; none in most tokenizers."""
+    word_ids: Ids
+    """Of each such word."""
 
 
 @kernel
@@ -67,62 +82,44 @@ def _merge_of(left: Number, right: Number, keys: UInt64, values: UInt64) -> Numb
 
 
 @kernel
-def unknown(utf8: Bytes, classes: Bytes) -> Int64:
-    """The code points of a text whose class is unknown, each once."""
-    seen = np.zeros(len(classes), np.uint8)
-    at = 0
-    while at < len(utf8):
-        point, at = code_point(utf8, at)
-        seen[point] = 1
-    return np.flatnonzero((seen == 1) & (classes == UNKNOWN))
+def put_words(words: Bytes, offset_W1: Int64, slots: Int64) -> None:
+    """Fill an empty hash table with words, which differ.
 
-
-@kernel
-def _contraction(utf8: Bytes, at: Number, end: Number) -> Number:
-    """The byte after 's, 't, 're, 've, 'm, 'll or 'd at `at`; `at` if there is none."""
-    if utf8[at] != 39 or at + 1 >= end:
-        return at
-    first = utf8[at + 1]
-    if first == 115 or first == 116 or first == 109 or first == 100:  # s t m d
-        return at + 2
-    if at + 2 < end:
-        second = utf8[at + 2]
-        if (first == 114 or first == 118) and second == 101:  # re ve
-            return at + 3
-        if first == 108 and second == 108:  # ll
-            return at + 3
-    return at
-
-
-@kernel
-def word_end(utf8: Bytes, at: Number, end: Number, classes: Bytes) -> Number:
-    """The byte after the word that begins at `at`.
-
-    Source: the pattern of GPT-2 (openai/gpt-2, encoder.py):
-    's|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+
+    Args:
+        words: one after the other.
+        slots: all NO_WORD, a power of two long, and at least twice as long as there are words.
     """
-    contracted = _contraction(utf8, at, end)
-    if contracted > at:
-        return contracted
-    point, after = code_point(utf8, at)
-    kind = classes[point]
-    if kind == ALONE:
-        return after
-    if utf8[at] == 32 and after < end:
-        point, behind = code_point(utf8, after)
-        if classes[point] < SPACE:
-            kind, after = classes[point], behind
-    last, following = at, kind
-    while after < end:
-        point, behind = code_point(utf8, after)
-        following = classes[point]
-        if following != kind:
-            break
-        last, after = after, behind
-    # The last of several spaces belongs to what follows, unless nothing does.
-    if kind == SPACE and last > at and after < end and following != ALONE:
-        return last
-    return after
+    last = np.uint64(len(slots) - 1)
+    for number in range(len(offset_W1) - 1):
+        slot = _hash(words, offset_W1[number], offset_W1[number + 1]) & last
+        while slots[slot] != NO_WORD:
+            slot = (slot + np.uint64(1)) & last
+        slots[slot] = number
+
+
+@kernel
+def _hash(utf8: Bytes, at: Number, end: Number) -> Number:
+    value = np.uint64(end - at)
+    for byte in utf8[at:end]:
+        value = (value ^ np.uint64(byte)) * _FNV_PRIME
+    return mixed(value)
+
+
+@kernel
+def _word_number(utf8: Bytes, at: Number, end: Number, words: Bytes, offset_W1: Int64, slots: Int64) -> Number:
+    """Which of the words stands at `at`; NO_WORD if none does."""
+    last = np.uint64(len(slots) - 1)
+    slot = _hash(utf8, at, end) & last
+    while slots[slot] != NO_WORD:
+        first = offset_W1[slots[slot]]
+        if offset_W1[slots[slot] + 1] - first == end - at:
+            same = 0
+            while same < end - at and utf8[at + same] == words[first + same]:
+                same += 1
+            if same == end - at:
+                return slots[slot]
+        slot = (slot + np.uint64(1)) & last
+    return NO_WORD
 
 
 @kernel
@@ -136,15 +133,24 @@ def _least(merges: UInt64, pairs: Number) -> tuple[Number, Number]:
 
 
 @kernel
-def _encode_word(
-    utf8: Bytes, at: Number, end: Number, byte_ids: Ids, keys: UInt64, values: UInt64, ids: Ids, merges: UInt64
-) -> Number:
+def _encode_word(utf8: Bytes, at: Number, end: Number, vocabulary: Vocabulary, ids: Ids, merges: UInt64) -> Number:
     """Ids of a word, at the beginning of `ids`; gives how many."""
+    if len(vocabulary.word_ids):
+        number = _word_number(utf8, at, end, vocabulary.words, vocabulary.offset_W1, vocabulary.word_slots)
+        if number != NO_WORD:
+            ids[0] = vocabulary.word_ids[number]
+            return 1
     count = 0
     for byte in utf8[at:end]:
-        if byte_ids[byte] != NO_TOKEN:
-            ids[count] = byte_ids[byte]
+        if vocabulary.byte_ids[byte] != NO_TOKEN:
+            ids[count] = vocabulary.byte_ids[byte]
             count += 1
+    return _merged(ids, count, vocabulary.keys, vocabulary.values, merges)
+
+
+@kernel
+def _merged(ids: Ids, count: Number, keys: UInt64, values: UInt64, merges: UInt64) -> Number:
+    """Apply merges to the first `count` ids, the best first; gives how many ids are left."""
     for k in range(count - 1):
         merges[k] = _merge_of(ids[k], ids[k + 1], keys, values)
     while count > 1:
@@ -165,14 +171,14 @@ def _encode_word(
 
 @kernel
 def encode_documents(
-    utf8: Bytes, offset_N1: Int64, classes: Bytes, byte_ids: Ids, keys: UInt64, values: UInt64, out: Ids, count_N: Int64
+    utf8: Bytes, offset_N1: Int64, pattern: int, classes: Bytes, vocabulary: Vocabulary, out: Ids, count_N: Int64
 ) -> Number:
     """Ids of documents, one after the other.
 
     Args:
         offset_N1: where each document begins, and where the last ends.
+        pattern: of `word_kernel`.
         classes: of every code point.
-        byte_ids: of each single byte.
         out: at least as long as there are bytes.
         count_N: is given how many ids each document has, or TOO_LONG for one of which none are written.
     Returns:
@@ -183,10 +189,10 @@ def encode_documents(
     for n in range(len(count_N)):
         at, end, first = offset_N1[n], offset_N1[n + 1], written
         while at < end:
-            behind = word_end(utf8, at, end, classes)
+            behind = word_end(pattern, utf8, at, end, classes)
             if behind - at > LONGEST_WORD:
                 break
-            count = _encode_word(utf8, at, behind, byte_ids, keys, values, ids, merges)
+            count = _encode_word(utf8, at, behind, vocabulary, ids, merges)
             for k in range(count):
                 out[written + k] = ids[k]
             written += count

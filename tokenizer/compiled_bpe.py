@@ -3,26 +3,25 @@
 What that library spends most of its time on is where each token stands in the text, which nobody asks here. Only
 tokenizers whose every part is known are compiled; whatever else there is, the library encodes.
 
-Shapes: N documents, T ids of all of them.
+Shapes: N documents, T ids of all of them, W words.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from tokenizers import Regex, pre_tokenizers
 
 from corpus.batch import utf8_of
 from corpus.kernels.utf8 import Bytes, Int64
 from tokenizer import bpe_kernel
-from tokenizer.byte_alphabet import to_piece
+from tokenizer.byte_alphabet import to_bytes, to_piece
 from tokenizer.byte_bpe import ByteBpe
-
-_CODE_POINTS = 0x110000
+from tokenizer.known_words import KnownWords
+from tokenizer.nfc import Nfc
+from tokenizer.point_classes import PointClasses
 
 
 class CompiledBpe:
@@ -30,38 +29,30 @@ class CompiledBpe:
 
     Args:
         tokenizer: one that `of` has found to be known.
-        digits_alone: whether each digit is a word of its own.
+        words: how it cuts text into words.
     """
 
-    def __init__(self, tokenizer: ByteBpe, *, digits_alone: bool) -> None:
+    def __init__(self, tokenizer: ByteBpe, words: KnownWords) -> None:
         self._backend = tokenizer.backend
-        model = tokenizer.definition["model"]
-        vocab: dict[str, int] = model["vocab"]
-        self._byte_ids = np.array(
-            [vocab.get(to_piece(bytes([byte])), bpe_kernel.NO_TOKEN) for byte in range(256)], np.int32
-        )
-        pairs = [merge.split(" ") if isinstance(merge, str) else merge for merge in model["merges"]]
-        merge_M3 = np.array([(vocab[a], vocab[b], vocab[a + b]) for a, b in pairs], np.int64).reshape(-1, 3)
-        slots = 2 << max(len(pairs), 1).bit_length()
-        self._keys, self._values = np.full(slots, bpe_kernel.NO_PAIR), np.zeros(slots, np.uint64)
-        bpe_kernel.put_merges(merge_M3, self._keys, self._values)
-        self._digits_alone = digits_alone
-        self._classes = np.full(_CODE_POINTS, bpe_kernel.UNKNOWN, np.uint8)
-        self._matched = [
-            token["content"] for token in tokenizer.definition.get("added_tokens", []) if not token["special"]
-        ]
+        self._vocabulary = _vocabulary(tokenizer.definition["model"])
+        self._pattern, self._classes = words.pattern, PointClasses(words.classes)
+        self._normalise = Nfc() if tokenizer.definition.get("normalizer") else None
+        added = tokenizer.definition.get("added_tokens", [])
+        matched = {token["content"] for token in added if not token["special"]}
+        # One may be looked for as the normaliser leaves it, and then in text that it has normalised.
+        self._matched = sorted(matched | {tokenizer.normalised(content) for content in matched})
 
     @classmethod
     def of(cls, tokenizer: ByteBpe) -> Self | None:
         """The tokenizer compiled; none if it has a part that is not known here."""
         definition, model = tokenizer.definition, tokenizer.definition["model"]
-        digits_alone = _WORDS.get(_plain(definition.get("pre_tokenizer")))
+        words = KnownWords.of(definition.get("pre_tokenizer"))
         known = (
-            digits_alone is not None
-            and all(definition.get(part) is None for part in ("normalizer", "truncation", "padding"))
+            definition.get("normalizer") in (None, {"type": "NFC"})
+            and all(definition.get(part) is None for part in ("truncation", "padding"))
             and all(not model.get(key) for key in _MODEL_KEYS)
         )
-        return cls(tokenizer, digits_alone=bool(digits_alone)) if known else None
+        return cls(tokenizer, words) if words is not None and known else None
 
     def encode(self, text: pa.LargeStringArray) -> tuple[bpe_kernel.Ids, Int64]:
         """Ids of documents.
@@ -71,29 +62,18 @@ class CompiledBpe:
         Returns:
             int32 (T,), one document after the other; int64 (N,), how many ids each has.
         """
-        offset_N1, utf8 = utf8_of(text)
+        plain = text if self._normalise is None else self._normalise(text)
+        offset_N1, utf8 = utf8_of(plain)
         utf8 = utf8[offset_N1[0] : offset_N1[-1]]
-        self._learn_classes(utf8)
         ids_T, count_N = np.empty(len(utf8), np.int32), np.empty(len(text), np.int64)
         written = bpe_kernel.encode_documents(
-            utf8, offset_N1 - offset_N1[0], self._classes, self._byte_ids, self._keys, self._values, ids_T, count_N
+            utf8, offset_N1 - offset_N1[0], self._pattern, self._classes.of(utf8), self._vocabulary, ids_T, count_N
         )
         ids_T = ids_T[:written]
-        others = set(np.flatnonzero(count_N == bpe_kernel.TOO_LONG).tolist()) | self._with_added_tokens(text)
+        others = set(np.flatnonzero(count_N == bpe_kernel.TOO_LONG).tolist())
+        for column in (text, plain) if plain is not text else (text,):
+            others |= self._with_added_tokens(column)
         return self._replaced(ids_T, count_N, text, sorted(others)) if others else (ids_T, count_N)
-
-    def _learn_classes(self, utf8: Bytes) -> None:
-        """Ask the library, whose Unicode tables count, for the classes of characters that are new in this text."""
-        new = bpe_kernel.unknown(utf8, self._classes)
-        if not len(new):
-            return
-        text = "".join(map(chr, new.tolist()))
-        kinds = np.full(len(text), bpe_kernel.OTHER, np.uint8)
-        for pattern, kind in ((r"\p{L}", bpe_kernel.LETTER), (r"\p{N}", bpe_kernel.NUMBER), (r"\s", bpe_kernel.SPACE)):
-            kinds[_matched(text, pattern)] = kind
-        if self._digits_alone:
-            kinds[_digits(text)] = bpe_kernel.ALONE
-        self._classes[new] = kinds
 
     def _with_added_tokens(self, text: pa.LargeStringArray) -> set[int]:
         """Documents with tokens that are looked for before anything else is done."""
@@ -121,41 +101,26 @@ _MODEL_KEYS = (
     "continuing_subword_prefix",
     "end_of_word_suffix",
     "byte_fallback",
-    "ignore_merges",
 )
 """Of a BPE model; each must be without effect."""
 
 
-def _plain(pre_tokenizer: Any) -> str:
-    """A pre-tokenizer in words, offsets aside."""
-    if isinstance(pre_tokenizer, Mapping):
-        parts = pre_tokenizer.get("pretokenizers")
-        if parts is not None:
-            return ", ".join(map(_plain, parts))
-        settings = {key: value for key, value in pre_tokenizer.items() if key not in ("type", "trim_offsets")}
-        return f"{pre_tokenizer.get('type')} {sorted(settings.items())}"
-    return repr(pre_tokenizer)
+def _vocabulary(model: dict[str, Any]) -> bpe_kernel.Vocabulary:
+    vocab: dict[str, int] = model["vocab"]
+    byte_ids = np.array([vocab.get(to_piece(bytes([byte])), bpe_kernel.NO_TOKEN) for byte in range(256)], np.int32)
+    pairs = [merge.split(" ") if isinstance(merge, str) else merge for merge in model["merges"]]
+    merge_M3 = np.array([(vocab[a], vocab[b], vocab[a + b]) for a, b in pairs], np.int64).reshape(-1, 3)
+    slots = 2 << max(len(pairs), 1).bit_length()
+    keys, values = np.full(slots, bpe_kernel.NO_PAIR), np.zeros(slots, np.uint64)
+    bpe_kernel.put_merges(merge_M3, keys, values)
+    return bpe_kernel.Vocabulary(byte_ids, keys, values, *_whole_words(vocab if model.get("ignore_merges") else {}))
 
 
-_BYTE_LEVEL = _plain({"type": "ByteLevel", "add_prefix_space": False, "use_regex": True})
-_DIGITS = _plain({"type": "Digits", "individual_digits": True})
-_WORDS = {_BYTE_LEVEL: False, f"{_DIGITS}, {_BYTE_LEVEL}": True}
-"""Pre-tokenizers that are known, and whether each digit is a word of its own: GPT-2's; SmolLM's and SmolLM2's."""
-
-
-def _matched(text: str, pattern: str) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Which characters of a text the pattern of one character matches."""
-    matched = np.ones(len(text), bool)
-    for _, (begin, end) in pre_tokenizers.Split(Regex(pattern), "removed").pre_tokenize_str(text):
-        matched[begin:end] = False
-    return matched
-
-
-def _digits(text: str) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Which characters of a text are digits to the pre-tokenizer of that name."""
-    # It gives runs of others and of digits in turn; the first is of others, thanks to the letter.
-    runs = pre_tokenizers.Digits(individual_digits=False).pre_tokenize_str(f"a{text}")
-    digits = np.zeros(len(text) + 1, bool)
-    for _, (begin, end) in runs[1::2]:
-        digits[begin:end] = True
-    return digits[1:]
+def _whole_words(vocab: dict[str, int]) -> tuple[Bytes, Int64, Int64, bpe_kernel.Ids]:
+    """The words of a vocabulary, where each begins, their hash table, and their ids."""
+    spelt = [(content, number) for piece, number in vocab.items() if (content := to_bytes(piece))]
+    words = np.array(bytearray(b"".join(content for content, _ in spelt)), np.uint8)
+    offset_W1 = np.cumsum([0, *(len(content) for content, _ in spelt)], dtype=np.int64)
+    slots = np.full(2 << max(len(spelt), 1).bit_length(), bpe_kernel.NO_WORD, np.int64)
+    bpe_kernel.put_words(words, offset_W1, slots)
+    return words, offset_W1, slots, np.array([number for _, number in spelt], np.int32)

@@ -62,7 +62,11 @@ def test_an_end_that_does_not_exist_is_refused_with_those_that_do(base: Path, to
     )
 
 
-@pytest.mark.parametrize("normalizer", [None, {"type": "NFC"}], ids=["compiled", "by the library"])
+@pytest.mark.parametrize(
+    "normalizer",
+    [None, {"type": "NFC"}, {"type": "NFKC"}],
+    ids=["compiled", "compiled and normalised", "by the library"],
+)
 def test_a_column_has_the_ids_of_its_documents_whoever_encodes_it(
     base: Path, tmp_path: Path, normalizer: dict[str, str] | None
 ) -> None:

@@ -18,20 +18,52 @@ from tokenizer.bpe_kernel import LONGEST_WORD
 from tokenizer.byte_alphabet import to_piece
 from tokenizer.byte_bpe import ByteBpe
 from tokenizer.compiled_bpe import CompiledBpe
+from tokenizer.known_words import SPLITS
 
 DIGITS: dict[str, Any] = {"type": "Digits", "individual_digits": True}
 BYTE_LEVEL: dict[str, Any] = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+
+
+def split(regex: str, **changes: Any) -> dict[str, Any]:
+    """A pre-tokenizer as Llama 3's."""
+    one = {"type": "Split", "pattern": {"Regex": regex}, "behavior": "Isolated", "invert": False} | changes
+    return {"type": "Sequence", "pretokenizers": [one, {**BYTE_LEVEL, "use_regex": False}]}
+
+
 WORDS: dict[str, Any] = {
     "smollm": {"type": "Sequence", "pretokenizers": [DIGITS, BYTE_LEVEL]},
     "gpt-2": BYTE_LEVEL,
+    **{name: split(regex) for name, (regex, _) in SPLITS.items()},
 }
 # Contractions and what is nearly one, spaces of every kind and number, digits and numbers that are none to Rust or to
 # the pattern, letters, marks, and what the tiny tokenizer has merges for.
 FRAGMENTS = (
-    *("'s", "'t", "'re", "'ve", "'m", "'ll", "'d", "'S", "'l", "'r", "'v", "'", "'ſ"),
+    *("'s", "'t", "'re", "'ve", "'m", "'ll", "'d", "'S", "'l", "'r", "'v", "'", "'ſ", "'LL", "'Re", "'rE"),
     *(" ", "  ", "\t", "\n", "\r\n", "\u3000", "\u00a0", "\u2028", "\u200b"),
     *("1", "23", "１", "²", "½", "Ⅳ", "三", "〇", "१", "𝟙"),
-    *("a", "Z", "é", "e\u0301", "あ", "ー", "漢字", "𠮷", "ｱ", "🙂"),
+    *(
+        "a",
+        "Z",
+        "É",
+        "ǅ",
+        "ʰ",
+        "ª",
+        "\u0301",
+        "É\u0301",
+        "\u0345",
+        "/",
+        "//",
+        "/\n",
+        "\r",
+        "é",
+        "e\u0301",
+        "あ",
+        "ー",
+        "漢字",
+        "𠮷",
+        "ｱ",
+        "🙂",
+    ),
     *(".", "。", "、", "「", "--", "!?", "\x00", "\x04", "_"),
     *("the", "pump", "valve", "ee", "liquid", "sensors"),
 )
@@ -57,8 +89,10 @@ def with_all_pairs(words: str) -> ByteBpe:
     definition["pre_tokenizer"], model = WORDS[words], definition["model"]
     model["merges"] = [[left, right] for left in pieces for right in pieces]
     Random(3).shuffle(model["merges"])
-    if words == "gpt-2":  # what one order hides, the other shows
+    if words in ("gpt-2", "tekken"):  # what one order hides, the other shows
         model["merges"].reverse()
+    if words == "qwen":
+        definition["normalizer"] = {"type": "NFC"}
     for pair in model["merges"]:
         model["vocab"].setdefault("".join(pair), len(model["vocab"]))
     return ByteBpe(definition, "all pairs")
@@ -125,6 +159,26 @@ def test_an_added_token_that_is_not_special_is_found_first() -> None:
     assert_same(tokenizer, ["the pump", "the hose", "<|endoftext|> pump"])
 
 
+def test_an_added_token_is_found_in_text_as_the_normaliser_leaves_it() -> None:
+    token = {"id": 320, "content": "か\u3099x", "special": False, "normalized": True}
+    token |= {"single_word": False, "lstrip": False, "rstrip": False}
+    added = [*tokenizer_definition()["added_tokens"], token]
+    tokenizer = made("qwen", added_tokens=added, normalizer={"type": "NFC"})
+    assert 320 in tokenizer.encode("がx")
+    assert_same(tokenizer, ["がx", "か\u3099x", "か\u3099 x", "<|endoftext|>がx"])
+
+
+def test_a_whole_word_of_the_vocabulary_comes_before_merges_where_the_model_says_so() -> None:
+    words = {"pumpvalve": 320, "\u0120\u00e6\u00bc\u00a2": 321, "pumpvalve!": 322}
+    vocab = {**tokenizer_definition()["model"]["vocab"], **words}
+    tokenizer = made("llama3", model__ignore_merges=True, model__vocab=vocab)
+    assert [tokenizer.encode(text) for text in ("pumpvalve", " 漢")] == [[320], [321]]
+    assert_same(tokenizer, ["pumpvalve", "pumpvalves pumpvalve 漢", "pumpvalve! 漢字", " 漢", ""])
+    without = made("llama3", model__vocab=vocab)
+    assert 320 not in without.encode("pumpvalve")
+    assert_same(without, ["pumpvalve", " 漢"])
+
+
 def test_a_byte_that_the_vocabulary_lacks_is_left_out_as_in_the_library() -> None:
     definition = copy.deepcopy(tokenizer_definition())
     del definition["model"]["vocab"]["\u0104"]  # byte 4
@@ -142,8 +196,10 @@ def test_a_part_of_a_column_is_encoded_as_itself(tokenizer: ByteBpe) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        pytest.param({"normalizer": {"type": "NFC"}}, id="normalised"),
-        pytest.param({"model__ignore_merges": True}, id="whole words first"),
+        pytest.param({"normalizer": {"type": "NFKC"}}, id="normalised otherwise"),
+        pytest.param({"pre_tokenizer": split(SPLITS["qwen"][0] + "|x")}, id="another pattern"),
+        pytest.param({"pre_tokenizer": split(SPLITS["qwen"][0], invert=True)}, id="what is between words"),
+        pytest.param({"pre_tokenizer": split(SPLITS["qwen"][0], behavior="Removed")}, id="words go"),
         pytest.param({"model__dropout": 0.1}, id="random"),
         pytest.param({"model__end_of_word_suffix": "</w>"}, id="suffix"),
         pytest.param({"pre_tokenizer": {**BYTE_LEVEL, "add_prefix_space": True}}, id="space before"),
@@ -172,7 +228,7 @@ def test_a_tokenizer_with_a_part_that_is_not_known_is_left_to_the_library(change
 )
 def test_every_code_point_is_of_the_librarys_class(tokenizer: ByteBpe, points: int) -> None:
     every = [chr(point) for point in range(points) if not 0xD800 <= point < 0xE000]
-    around = [f"a{one}1{one} {one}{one}\n{one}'{one}" for one in every]
+    around = [f"a{one}1{one} {one}{one}\n{one}'{one}'{one}e'l{one}'{one}lA{one}B.{one}C" for one in every]
     assert_same(tokenizer, ["".join(around[at : at + 64]) for at in range(0, len(around), 64)])
 
 
