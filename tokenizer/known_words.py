@@ -58,7 +58,7 @@ class KnownWords:
         """The class of each code point: the library is asked, whose Unicode tables count."""
         text = "".join(map(chr, points.tolist()))
         kinds = np.full(len(text), word_kernel.OTHER, np.uint8)
-        patterns = _CASELESS
+        patterns = [*_CASELESS]
         if self.pattern != word_kernel.GPT2:
             patterns += _NEWLINES
         if self.pattern == word_kernel.TEKKEN:
