@@ -29,6 +29,13 @@ _WIDE = re.compile(r"[\u3000-\u9fff\ue000-\ufaff]+")
 _MIN_KANA_SHARE = 0.05
 _MAX_HALF_WIDTH_SHARE = 0.5
 _SHORT = 20
+_ORDINARY = re.compile(r"[\t\n\r\x20-\x7e\u2010-\u203b\u3000-\u30ff\u4e00-\u9fff\uff01-\uff9f]+")
+_MIN_ORDINARY_SHARE = 0.95
+# A short text may well have no kana, but then it is common words: Russian and French give kanji that no word has.
+_KANJI = re.compile(r"[\u4e00-\u9fff\ue000-\ufaff]")
+_MAX_RARE_SHARE = 0.5
+_COMMON_ROWS = range(0xA1, 0xD0)
+"""First bytes in EUC-JP of marks and of the 2,965 kanji of level 1."""
 
 # An encoding that a page may name reads these bytes as ASCII does; UTF-7, UTF-16, unicode_escape and EBCDIC do not.
 _MARKUP = rb"<p>\u0041 +AEE-</p>"
@@ -64,6 +71,8 @@ def decode(content: bytes, *declared: str | None) -> Decoded:
     for bom, encoding in _BOMS:
         if content.startswith(bom):
             return _strict(content, encoding)
+    if b"\0" in content and (unmarked := _unmarked_utf16(content)) is not None:
+        return unmarked
     _refuse_binary(content)
     if _TO_JAPANESE.search(content) or (content.isascii() and _TO_LATIN.search(content)):
         return _strict(content, "iso2022_jp_ext" if b"\x1b(I" in content else "iso2022_jp_1")
@@ -87,6 +96,18 @@ def _strict(content: bytes, encoding: str) -> Decoded:
         raise UndecodableError("undecodable", f"{encoding} breaks at byte {error.start} of {len(content)}") from None
 
 
+def _unmarked_utf16(content: bytes) -> Decoded | None:
+    """UTF-16 without a byte order mark; nearly all of it must be what Japanese and English text is made of."""
+    for encoding in ("utf-16-le", "utf-16-be"):
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if _count(_ORDINARY, text) >= _MIN_ORDINARY_SHARE * len(text) and _plausible(text):
+            return Decoded(text, encoding)
+    return None
+
+
 def _known(encoding: str) -> bool:
     try:
         return _MARKUP.decode(encoding) == _MARKUP.decode("ascii")
@@ -106,8 +127,20 @@ def _plausible(text: str) -> bool:
     wide = _count(_WIDE, text)
     half = _count(_HALF_WIDTH, text)
     if wide + half < _SHORT:
-        return half <= wide + 1
+        return half <= wide + 1 and (bool(_KANA.search(text)) or _rare(text) <= _MAX_RARE_SHARE * wide)
     return _count(_KANA, text) >= _MIN_KANA_SHARE * wide and half <= _MAX_HALF_WIDTH_SHARE * (wide + half)
+
+
+def _rare(text: str) -> int:
+    """Kanji beyond level 1 of JIS, and private characters; for short texts only."""
+    return sum(_is_rare(one) for one in _KANJI.findall(text))
+
+
+def _is_rare(character: str) -> bool:
+    try:
+        return character.encode("euc_jp")[0] not in _COMMON_ROWS
+    except UnicodeEncodeError:
+        return True
 
 
 def _count(runs: re.Pattern[str], text: str) -> int:

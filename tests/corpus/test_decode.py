@@ -184,6 +184,76 @@ def test_a_japanese_reading_has_kana(kana: int, plausible: bool) -> None:
             decode(content)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(
+    "text", [TEXT, "Check the pump.\r\n", "部品ﾎﾟﾝﾌﾟの交換を行った。\n"], ids=["Japanese", "English", "half-width"]
+)
+def test_utf_16_is_read_without_a_mark_too(encoding: str, text: str) -> None:
+    assert decode(text.encode(encoding)) == Decoded(text, encoding)
+
+
+@pytest.mark.parametrize(
+    ("odd", "read"), [pytest.param(1, True, id="1 in 20: 95 %"), pytest.param(2, False, id="2 in 20")]
+)
+def test_utf_16_without_a_mark_is_ordinary_characters(odd: int, read: bool) -> None:
+    content = ("a" * (20 - odd) + "\u0e01" * odd).encode("utf-16-le")
+    if read:
+        assert decode(content).encoding == "utf-16-le"
+    else:
+        with pytest.raises(UndecodableError, match="binary: NUL at byte 1"):
+            decode(content)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Москва", "cp1251"),
+        ("Москва", "koi8-r"),
+        ("Дата проверки", "cp1251"),
+        ("Директор завода", "koi8-r"),
+        ("Содержание", "iso8859-5"),
+        ("Смета расходов", "cp866"),
+        ("El Niño", "latin-1"),
+        ("Größe", "cp1252"),
+        ("Εκκίνηση", "iso8859-7"),
+    ],
+)
+def test_a_title_in_another_language_is_not_taken_for_japanese(text: str, encoding: str) -> None:
+    with pytest.raises(UndecodableError):
+        decode(text.encode(encoding))
+
+
+@pytest.mark.parametrize("encoding", ["cp932", "euc_jp"])
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        pytest.param("渡邊", True, id="1 rare kanji of 2"),
+        pytest.param("齋藤邊", False, id="2 of 3"),
+        pytest.param("齋藤邊の", True, id="with kana"),
+        pytest.param("蓼原精機株式会社", True, id="a company"),
+    ],
+)
+def test_half_of_a_short_text_without_kana_may_be_rare_kanji(encoding: str, text: str, read: bool) -> None:
+    content = text.encode(encoding)
+    if read:
+        assert decode(content).text == text
+    else:
+        with pytest.raises(UndecodableError):
+            decode(content)
+
+
+@pytest.mark.parametrize(
+    ("half", "read"), [pytest.param(10, True, id="half of 20"), pytest.param(11, False, id="11 of 21")]
+)
+def test_half_of_a_text_may_be_half_width_katakana_as_mojibake_is_not(half: int, read: bool) -> None:
+    content = ("の" * 10 + "ｱ" * half).encode("cp932")
+    if read:
+        assert decode(content).encoding == "cp932"
+    else:
+        with pytest.raises(UndecodableError):
+            decode(content)
+
+
 @pytest.mark.parametrize("declared", ["hex", "undefined", "utf-7", "unicode_escape", "cp037", "x-none", "", "idna"])
 def test_a_declared_encoding_that_no_page_can_have_is_passed_over(declared: str) -> None:
     assert decode(TEXT.encode("cp932"), declared).text == TEXT
