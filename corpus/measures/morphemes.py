@@ -38,14 +38,23 @@ def morphemes(batch: Batch) -> Columns:
 
 def _of(text: str) -> tuple[float, float]:
     words, kinds = [], Counter[str]()
-    for part in _parts(text):
-        for morpheme in _tagger()(part):
-            words.append(morpheme.surface)
-            kinds[morpheme.feature.pos1] += 1
+    for morpheme in _parsed(text):
+        words.append(morpheme.surface)
+        kinds[morpheme.feature.pos1] += 1
     del kinds["補助記号"]
     counts = Counter(tuple(words[at : at + _WORDS]) for at in range(len(words) - _WORDS + 1)).values()
     repeated = sum(count for count in counts if count > 1) / sum(counts) if counts else 0.0
     return kinds["名詞"] / kinds.total() if kinds.total() else 0.0, repeated
+
+
+def cut(text: str) -> list[str]:
+    """The morphemes of a text as they are written, spaces left out."""
+    return [morpheme.surface for morpheme in _parsed(text)]
+
+
+def _parsed(text: str) -> Iterator[Any]:
+    for part in _parts(text):
+        yield from _tagger()(part)
 
 
 def _parts(text: str) -> Iterator[str]:
