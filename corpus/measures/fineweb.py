@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-import regex
+import regex  # type: ignore[import-untyped]  # ships no types
 
 from corpus.batch import Batch
 from corpus.measures.morphemes import cut

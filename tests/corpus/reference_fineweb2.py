@@ -6,7 +6,7 @@ import re
 from collections import Counter
 
 import numpy as np
-import regex
+import regex  # type: ignore[import-untyped]  # ships no types
 from fugashi import Tagger
 
 TAGGER = Tagger("-Owakati")
