@@ -39,7 +39,8 @@ _MENU_LINK_SHARE = 0.8
 _NESTING = re.compile(
     r"<(/?)(a|b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u|ul|ol|rt|rp|rtc|rb)(?=[\s/>])", re.IGNORECASE
 )
-_LONG_TAG = re.compile(r"<[^<>]{20000}")
+_MAX_TAG = 20_000
+_LONG_TAG = re.compile(rf"<[^<>]{{{_MAX_TAG}}}")
 _MAX_COST = 2_000_000
 _MAX_CHARACTERS = 2_000_000
 
@@ -65,8 +66,11 @@ def page_text(html: str) -> str:
 
 def is_costly(html: str) -> bool:
     """Whether reading the page may take seconds or gigabytes, which only one in many thousands does."""
-    if len(html) > _MAX_CHARACTERS or _LONG_TAG.search(html):
+    if len(html) > _MAX_CHARACTERS or (len(html) > _MAX_TAG and _LONG_TAG.search(html)):
         return True
+    tags = html.count("<")
+    if tags * tags <= _MAX_COST:  # nine pages of ten: they cannot be nested so deeply that it matters
+        return False
     open_now: Counter[str] = Counter()
     depth, most = 0, 0
     for tag in _NESTING.finditer(html):
@@ -78,7 +82,7 @@ def is_costly(html: str) -> bool:
             open_now[name] -= 1
             depth -= 1
         most = max(most, depth)
-    return most * html.count("<") > _MAX_COST
+    return most * tags > _MAX_COST
 
 
 def _is_menu(listing: Any) -> bool:
