@@ -124,6 +124,22 @@ class LossScaler:
         self.cur_scale, self.dynamic = 1.0, False
 
 
+class DynamicLossScaler:
+    """As DeepSpeed's of the same name is before the first step, with DeepSpeed's default settings.
+
+    Source: DeepSpeed 0.19.8, runtime/precision_config.py (`initial_scale_power` 16, `loss_scale_window` 1000,
+    `hysteresis` 2, `min_loss_scale` 1) and runtime/fp16/loss_scaler.py.
+    """
+
+    def __init__(self) -> None:
+        self.cur_scale, self.dynamic = 2**16, True
+        self.cur_iter, self.last_overflow_iter = 0, -1
+        self.scale_factor, self.scale_window, self.min_scale = 2.0, 1000, 1
+        self.delayed_shift = self.cur_hysteresis = 2
+        self.consecutive_hysteresis, self.raise_error_at_min_scale = False, True
+        self.dtype = torch.float16
+
+
 @dataclass
 class FragmentAddress:
     """Stands for DeepSpeed's `fragment_address`: where in a rank's partition its share of a parameter is."""

@@ -28,7 +28,7 @@ from pretrain.convert import torch_file
 from pretrain.convert.deepspeed.plan import Plan, nothing, scalar, sizes
 from pretrain.convert.hf import files_of, teller
 from pretrain.convert.model import Model
-from pretrain.convert.pickles import FragmentAddress, LossScaler
+from pretrain.convert.pickles import DynamicLossScaler, FragmentAddress, LossScaler
 from pretrain.convert.source import DTYPES, StateSource
 from pretrain.convert.target import Options, Written, write_files
 from pretrain.engines.base import Kind
@@ -40,6 +40,7 @@ _VERSION = "0.19.8"
 
 _NAMES = {
     LossScaler: "deepspeed.runtime.fp16.loss_scaler.LossScaler",
+    DynamicLossScaler: "deepspeed.runtime.fp16.loss_scaler.DynamicLossScaler",
     FragmentAddress: "deepspeed.utils.tensor_fragment.fragment_address",
 }
 _MOMENTS: tuple[Kind, ...] = ("exp_avg", "exp_avg_sq")
@@ -59,6 +60,12 @@ def write(source: StateSource, out: Path, model: Model, options: Options, progre
         "takes when it loads them; take yours again after loading, as docs/deepspeed.md shows",
         _settings(0)["lr"],
     )
+    if plan.dtype == torch.float16:
+        _log.warning(
+            "no other format has the state of a loss scale: the files have DeepSpeed's first one, dynamic and %g, with "
+            "its default settings, which DeepSpeed takes when it loads them",
+            DynamicLossScaler().cur_scale,
+        )
     tag = f"global_step{source.step}"
     model_name = "zero_pp_rank_{}_mp_rank_00_model_states.pt" if plan.stage == 3 else "mp_rank_00_model_states.pt"
     brain = "bf16_" if plan.dtype == torch.bfloat16 else ""
@@ -88,11 +95,6 @@ def _plan(source: StateSource, model: Model, options: Options) -> Plan:
         raise UserError(f"--zero {options.zero} --ranks {options.ranks}: ZeRO stages are 0 to 3, ranks 1 or more")
     stored = {source.dtype(name) for name in model.shapes}
     dtype = DTYPES[options.dtype] if options.dtype is not None else stored.pop() if len(stored) == 1 else torch.float32
-    if dtype == torch.float16:
-        raise UserError(
-            "a float16 model's DeepSpeed checkpoint holds the state of its dynamic loss scale, which no other format "
-            "has; write --dtype bfloat16 or float32"
-        )
     return Plan(source, model, options.zero, options.ranks, dtype)
 
 
@@ -166,12 +168,18 @@ def _unsharded(plan: Plan) -> dict[str, Any]:
     if plan.dtype == torch.float32:
         return optimizer
     return {
-        "dynamic_loss_scale": False,
-        "cur_scale": 1.0,
-        "cur_iter": plan.source.step,
+        **_unsharded_scale(plan),
         "optimizer_state_dict": optimizer,
         "fp32_groups": [[plan.whole(name, "master", torch.float32) for name in plan.trained]],
     }
+
+
+def _unsharded_scale(plan: Plan) -> dict[str, Any]:
+    if plan.dtype != torch.float16:
+        return {"dynamic_loss_scale": False, "cur_scale": 1.0, "cur_iter": plan.source.step}
+    first = DynamicLossScaler()
+    kept = ("cur_scale", "cur_iter", "last_overflow_iter", "scale_factor", "scale_window")
+    return {"dynamic_loss_scale": True, **{key: getattr(first, key) for key in kept}}
 
 
 def _optimizer_file(plan: Plan, rank: int) -> dict[str, Any]:
@@ -185,7 +193,8 @@ def _optimizer_file(plan: Plan, rank: int) -> dict[str, Any]:
     }
     optimizer = {"state": state, "param_groups": [_settings(len(state))]}
     described = _partitioned(plan, rank, optimizer) if plan.stage == 3 else _flat(plan, rank, optimizer)
-    scale = {"loss_scaler": LossScaler(), "dynamic_loss_scale": False, "overflow": False}
+    scaler = DynamicLossScaler() if plan.dtype == torch.float16 else LossScaler()
+    scale = {"loss_scaler": scaler, "dynamic_loss_scale": scaler.dynamic, "overflow": False}
     return {
         "optimizer_state_dict": {"zero_stage": plan.stage, **scale, **described},
         "ds_config": {},

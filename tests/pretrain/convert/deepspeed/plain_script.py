@@ -32,7 +32,7 @@ SCHEDULES: dict[str, Callable[[Any], Any]] = {
     "torch": lambda optimizer: LambdaLR(optimizer, lambda step: 0.9**step),
     "deepspeed": lambda optimizer: WarmupDecayLR(optimizer, 20, warmup_num_steps=4, warmup_type="linear"),
 }
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 def groups_of(model: torch.nn.Module, kind: str) -> Any:
@@ -50,6 +50,7 @@ def settings_of(job: dict[str, Any]) -> dict[str, Any]:
     return {
         "train_micro_batch_size_per_gpu": 1,
         **({"bf16": {"enabled": True}} if bf16 else {}),
+        **({"fp16": {"enabled": True}} if job.get("dtype") == "float16" else {}),
         **({"data_types": {"grad_accum_dtype": job["accumulate"]}} if "accumulate" in job else {}),
         "communication_data_type": "fp32",
         "zero_optimization": {"stage": job["stage"], **job.get("zero", {})},
@@ -152,6 +153,11 @@ def run(job: dict[str, Any], out: Path) -> dict[str, Any]:
         save_file(before, out / "before.safetensors")
         save_file(after, out / "after.safetensors")
     seen = {"losses": losses, "steps": engine.global_steps}
+    if job.get("dtype") == "float16":
+        # Of the latter, ZeRO 0 has no other.
+        scaler = getattr(engine.optimizer, "loss_scaler", None)
+        seen["scale"] = vars(engine.optimizer.loss_scale_config) if scaler is None else vars(scaler)
+        seen["scale"] = {key: str(value) for key, value in seen["scale"].items()}
     if engine.lr_scheduler is not None:
         seen["lr"] = engine.get_lr()
     engine.destroy()

@@ -68,7 +68,7 @@ def test_a_sub_group_ends_with_the_parameter_that_fills_it(
     assert all(layout.evenly_cut_length(one, ranks) >= limit for one in groups[:-1])
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 @pytest.mark.parametrize("ranks", [1, 3, 16])
 @pytest.mark.parametrize("stage", [0, 1, 2, 3])
 @pytest.mark.parametrize("name", ["tied", "untied"])
@@ -133,10 +133,18 @@ def test_names_that_a_wrapper_lengthened_are_cut(models: dict[str, Model], tmp_p
     assert reopened(folder, model).shapes == model.shapes
 
 
-def test_float16_and_impossible_layouts_are_refused(models: dict[str, Model], tmp_path: Path) -> None:
+@pytest.mark.parametrize("stage", [0, 2, 3])
+def test_float16_has_the_first_loss_scale_and_says_so(
+    models: dict[str, Model], tmp_path: Path, stage: int, caplog: pytest.LogCaptureFixture
+) -> None:
     source = Made(models["tied"])
-    with pytest.raises(UserError, match="dynamic loss scale"):
-        written(source, models["tied"], tmp_path, Options(dtype="float16"))
+    found = reopened(written(source, models["tied"], tmp_path, Options(zero=stage, dtype="float16")), models["tied"])
+    assert not differences(source, found)
+    assert "DeepSpeed's first one, dynamic and 65536" in caplog.text
+
+
+def test_impossible_layouts_are_refused(models: dict[str, Model], tmp_path: Path) -> None:
+    source = Made(models["tied"])
     for wrong in (Options(zero=4), Options(zero=-1), Options(ranks=0)):
         with pytest.raises(UserError, match="ZeRO stages are 0 to 3, ranks 1 or more"):
             written(source, models["tied"], tmp_path, wrong)
