@@ -3,7 +3,8 @@
     model/hf/            weights, config, tokenizer, model card: nothing that is ours or of this machine
     model/gate.json      what the gate found
     model/samples.json   continuations of base and exported model
-Until the gate is passed the directory is called model.unchecked; one that fails stays as model.rejected.
+Until the gate is passed the directory is called model.unchecked; one that fails stays as model.rejected. Killed and
+begun again, what is whole in model.unchecked is kept; the gate reads all of it in any case.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from typing import Any
 import torch
 
 from configs.artifact import Artifact, Builder
-from configs.atomic_file import canonical_json, read_json, sync_directory
+from configs.atomic_file import canonical_json, read_json, remove_leftovers, sync_directory
 from configs.errors import UserError
 from configs.progress import Progress
+from configs.schema.export import Export
 from configs.schema.run import Run
+from configs.stage import StagePlan
 from corpus.documents import documents, shards_of
 from pretrain.card import card
 from pretrain.checkpoint.boxes import Box
@@ -88,8 +91,9 @@ def export_model(run: Run) -> Artifact:
         assert builder.complete is not None
         _log.info("%s is complete", plan.dir)
         return builder.complete
-    shutil.rmtree(working.dir, ignore_errors=True)
-    builder = working.build()
+    builder = _begun(working)
+    if builder.complete is not None:  # killed before it had its name
+        return _published(working.dir, plan.dir)
     quiet_transformers()
     with Progress("export", 4, "steps") as progress:
         checkpoints = Artifact.open(plan.upstream["checkpoints"])
@@ -99,7 +103,7 @@ def export_model(run: Run) -> Artifact:
         base = Base.of_model(run).folder()
         rows = rounded.shapes["model.embed_tokens.weight"][0]
         tokenizer = plan.upstream["tokenizer"] / "hf"
-        _write_weights(builder, rounded, Model.of(base, rows), run.export.dtype, checkpoint.dir)
+        _write_weights(builder, rounded, Model.of(base, rows), run.export, checkpoint.dir)
         _write_rest(builder, base, tokenizer, _config(base, rows, run))
         progress.advance(1, "written")
         exact = None if run.export.dtype == "float32" else reader
@@ -117,17 +121,41 @@ def export_model(run: Run) -> Artifact:
         with builder.file(f"{HF}/README.md") as out:
             out.write(card(run, checkpoints.manifest, Artifact.open(tokenizer.parent).manifest, result).encode())
         builder.finish({"tensors": checkpoint.counts["tensors"], "vocabulary": rows, "gate": result.to_json()})
-        os.replace(builder.dir, plan.dir)
-        sync_directory(plan.dir.parent)
+        published = _published(builder.dir, plan.dir)
         progress.advance(1, "published")
     _log.info("gate passed, logits differ by %.1e; %s", result.logits.max_abs_diff, plan.dir)
-    return Artifact.open(plan.dir)
+    return published
 
 
-def _write_weights(builder: Builder, rounded: RoundedReader, model: Model, dtype: str, checkpoint: Path) -> None:
+def _begun(working: StagePlan) -> Builder:
+    """What an attempt that was killed left, or, if it was of another run file or other weights, nothing."""
+    try:
+        builder = working.build()
+    except UserError as error:
+        if not working.dir.exists():
+            raise
+        _log.info("begins anew: %s", error)
+        shutil.rmtree(working.dir)
+        builder = working.build()
+    remove_leftovers(working.dir)
+    return builder
+
+
+def _published(unchecked: Path, final: Path) -> Artifact:
+    os.replace(unchecked, final)
+    sync_directory(final.parent)
+    return Artifact.open(final)
+
+
+def _write_weights(builder: Builder, rounded: RoundedReader, model: Model, asked: Export, checkpoint: Path) -> None:
     refuse_leftovers(rounded.shapes, model, checkpoint)
-    tensors = described(model.shapes, lambda _: _DTYPES[dtype])
-    files = write_weights(builder.dir / HF, tensors, lambda name, box: rounded.read(name, box, "master"))
+    tensors = described(model.shapes, lambda _: _DTYPES[asked.dtype])
+    files = write_weights(
+        builder.dir / HF,
+        tensors,
+        lambda name, box: rounded.read(name, box, "master"),
+        max_shard_size=asked.max_shard_size,
+    )
     builder.written.update({f"{HF}/{name}": record for name, record in files.items()})
 
 

@@ -42,6 +42,8 @@ class Export(Section):
 
     dtype: Literal["bfloat16", "float16", "float32"] = "bfloat16"
     """Number format of the weights; the gate compares with the same rounded weights."""
+    max_shard_size: str = Field(default="50GB", pattern=r"^[1-9]\d*(KB|MB|GB)$")
+    """Most of one file of weights, e.g. 5GB; by default as transformers has it. A killed export keeps whole files."""
     gate: Gate = Gate()
     """What the folder must show before it gets its name."""
     card: Card = Card()

@@ -56,7 +56,7 @@ def test_training_goes_on_as_from_deepspeeds_own_checkpoint(
             assert expected.keys() == found.keys()
             assert all(torch.equal(expected[key], found[key]) for key in expected), (name, when)
         if case.get("dtype") == "float16":
-            # The scale is the first one again, as that of a run without an overflow still is; only its count begins anew.
+            # The scale is the first one again, as after no overflow it still is; only its count begins anew.
             for seen, iterations in ((mine, 2), (theirs, 5)):
                 assert {one["scale"].pop("cur_iter") for one in seen[name]} == {str(iterations)}
         assert mine[name] == theirs[name], name
