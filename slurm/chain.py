@@ -29,6 +29,8 @@ class Step:
 
 def write_scripts(job: Job, folder: Path) -> dict[str, Path]:
     """Write the script of every stage; gives their paths."""
+    if folder == job.folder:
+        make_private(job)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     paths = {}
     for number, stage in enumerate(STAGES, start=1):
@@ -64,7 +66,7 @@ def submit(job: Job, todo: list[Step]) -> dict[str, list[str]]:
     Raises:
         UserError: if the run is submitted already, or Slurm refuses; then nothing is left of the chain.
     """
-    _private(job)
+    make_private(job)
     with exclusive(job.folder):
         alive = [number for number, state in batch.states(_numbers(chain_of(job.folder))).items() if state.alive]
         if alive:
@@ -138,7 +140,7 @@ def _complete(directory: Path) -> bool:
     return (directory / MANIFEST).exists()
 
 
-def _private(job: Job) -> None:
+def make_private(job: Job) -> None:
     """A run's directory holds in-house text and its logs; a new one is for its owner alone."""
     job.run.run.dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     job.folder.mkdir(exist_ok=True, mode=0o700)

@@ -74,7 +74,7 @@ def _render(arguments: argparse.Namespace) -> None:
 
 
 def _submit(arguments: argparse.Namespace) -> None:
-    from slurm.chain import steps, submit
+    from slurm.chain import make_private, steps, submit
 
     job = _job(arguments)
     todo = steps(job, _directories(job.run), arguments.first)
@@ -88,6 +88,7 @@ def _submit(arguments: argparse.Namespace) -> None:
         return
     submitted: dict[str, list[str]] = {}
     if todo:
+        make_private(job)
         import_module(_CHAIN).prepare(job.run)
         submitted = submit(job, todo)
     if arguments.json:

@@ -1,0 +1,80 @@
+"""What goes on and what does not, on both sides of each border."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from configs.errors import UserError
+from slurm.attempts import AGAIN, begin, end, forget, saved_step, starts, why_stopped
+
+
+def save(checkpoints: Path, step: int) -> None:
+    """A checkpoint, as far as anybody looks here."""
+    folder = checkpoints / f"step-{step:08d}"
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").touch()
+
+
+def test_three_starts_without_a_step_more_are_enough(tmp_path: Path) -> None:
+    checkpoints = tmp_path / "checkpoints"
+    for _ in range(3):
+        begin(tmp_path / "slurm", checkpoints)
+    with pytest.raises(UserError, match="3 starts have not brought it beyond step 0"):
+        begin(tmp_path / "slurm", checkpoints)
+    with pytest.raises(UserError, match="does not go on: 3 starts"):
+        begin(tmp_path / "slurm", checkpoints)
+    forget(tmp_path / "slurm")
+    begin(tmp_path / "slurm", checkpoints)
+    assert len(starts(tmp_path / "slurm")) == 1
+
+
+def test_a_step_more_in_a_checkpoint_is_progress(tmp_path: Path) -> None:
+    checkpoints = tmp_path / "checkpoints"
+    for step in (4, 8):
+        for _ in range(3):
+            begin(tmp_path / "slurm", checkpoints)
+        save(checkpoints, step)
+    begin(tmp_path / "slurm", checkpoints)
+    assert [start["step"] for start in starts(tmp_path / "slurm")] == [0, 0, 0, 4, 4, 4, 8]
+
+
+def test_a_save_that_is_not_complete_counts_for_nothing(tmp_path: Path) -> None:
+    save(tmp_path, 4)
+    (tmp_path / "step-00000008.partial-7f3a").mkdir()
+    (tmp_path / "step-00000008.damaged").mkdir()
+    (tmp_path / "step-00000008.damaged" / "manifest.json").touch()
+    assert saved_step(tmp_path) == 4
+
+
+@pytest.mark.parametrize(("status", "nodes_answer"), [(0, True), (1, False), (137, False)])
+def test_saved_or_left_by_a_node_goes_on(tmp_path: Path, status: int, nodes_answer: bool) -> None:
+    assert end(tmp_path, tmp_path / "c", tmp_path / "log", status, nodes_answer=nodes_answer) == AGAIN
+    assert why_stopped(tmp_path) is None
+
+
+def test_trained_to_the_end_is_followed_by_the_next_stage(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").touch()
+    assert end(tmp_path / "slurm", tmp_path, tmp_path / "log", 0, nodes_answer=True) == 0
+
+
+@pytest.mark.parametrize(
+    ("log", "status", "reason"),
+    [
+        pytest.param("tsugiki: more than 10 steps skipped\nsrun: error", 1, "an error: more than 10 ", id="our words"),
+        pytest.param(
+            "run.yaml:4:3: pretrain.x: unknown key\n1 problem(s); nothing was started\nsrun: error",
+            2,
+            "a wrong run file: run.yaml:4:3: pretrain.x: unknown key",
+            id="the run file",
+        ),
+        pytest.param("Killed", 137, "SIGKILL, perhaps for want of memory: its last words are in", id="memory"),
+        pytest.param("", 7, "status 7: its last", id="anything else"),
+    ],
+)
+def test_a_failure_stops_the_chain_with_its_reason(tmp_path: Path, log: str, status: int, reason: str) -> None:
+    (tmp_path / "log").write_text(log)
+    with pytest.raises(UserError, match="training does not go on: training ended by "):
+        end(tmp_path / "slurm", tmp_path / "c", tmp_path / "log", status, nodes_answer=True)
+    assert reason in (why_stopped(tmp_path / "slurm") or "")
