@@ -131,18 +131,18 @@ def test_a_run_goes_from_text_to_a_model_on_two_nodes(place: NewPlace) -> None:
     assert run.does("submit") == "everything is complete\n"
 
 
-@pytest.mark.slow
-def test_warned_three_times_training_goes_on_by_itself_to_the_same_model(packed: NewPlace) -> None:
+@pytest.mark.parametrize("often", [pytest.param(1, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.soak)])
+def test_warned_of_its_end_training_goes_on_by_itself_to_the_same_model(packed: NewPlace, often: int) -> None:
     """With the signal that Slurm sends before the time limit, to whom it sends it."""
     calm, warned = undisturbed(packed), packed("warned")
     (job,) = json.loads(warned.does("submit", "--json"))["train"]
-    for times in range(3):
+    for times in range(often):
         before = warned.steps()
         warned.until(lambda before=before: warned.steps() > before + 20)  # type: ignore[misc]
         warned.cluster.ask("scancel", "--signal=USR1", "--batch", job)
         warned.until(lambda times=times: warned.status()["train"]["restarts"] > times)  # type: ignore[misc]
     warned.until(warned.over)
-    assert warned.status()["train"]["restarts"] == 3
+    assert warned.status()["train"]["restarts"] == often
     assert warned.model() == calm.model()
 
 
