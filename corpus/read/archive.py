@@ -100,29 +100,47 @@ def read_members(
     """
     seen: set[str] = set()
     for member in members:
-        budget.member()
-        name = member.name.replace("\\", "/")
-        problem = "unsafe_name" if len(name) > _MAX_NAME or _UNSAFE.search(name) else None
-        # Two documents of one name would have one id.
-        problem = problem or ("same_name" if name in seen else None)
-        if problem is not None:
-            reading.put_aside(member.position, problem, "a member of the archive")
-            continue
-        if _SYSTEM.search(name):
-            continue
-        seen.add(name)
         try:
-            stream = member.open()
-        except failures as error:
-            reading.put_aside(member.position, "damaged", f"a member: {type(error).__name__}")
-            continue
-        content: BinaryIO = Counted(stream, None if counted else budget, failures)  # type: ignore[assignment]  # reads and tells; no more
-        yield from read(reading.inside(name, content, budget))
+            budget.member()
+            yield from _documents(reading, member, seen, budget, failures, counted)
+        except BudgetError as error:
+            error.position = member.position
+            raise
 
 
-def put_aside_rest(reading: Reading, error: BudgetError | BrokenStreamError, position: int) -> None:
+def _documents(
+    reading: Reading,
+    member: Member,
+    seen: set[str],
+    budget: Budget,
+    failures: tuple[type[Exception], ...],
+    counted: bool,
+) -> Iterator[Batch]:
+    name = member.name.replace("\\", "/")
+    problem = "unsafe_name" if len(name) > _MAX_NAME or _UNSAFE.search(name) else None
+    # Two documents of one name would have one id.
+    problem = problem or ("same_name" if name in seen else None)
+    if problem is not None:
+        reading.put_aside(member.position, problem, "a member of the archive")
+        return
+    if _SYSTEM.search(name):
+        return
+    seen.add(name)
+    try:
+        stream = member.open()
+    except failures as error:
+        reading.put_aside(member.position, "damaged", f"a member: {type(error).__name__}")
+        return
+    content: BinaryIO = Counted(stream, None if counted else budget, failures)  # type: ignore[assignment]  # reads and tells
+    yield from read(reading.inside(name, content, budget))
+
+
+def put_aside_rest(reading: Reading, error: BudgetError | BrokenStreamError) -> None:
     """Quarantine what follows in an archive."""
-    reading.put_aside(position, "archive_limit" if isinstance(error, BudgetError) else "damaged", str(error))
+    if isinstance(error, BudgetError):
+        reading.put_aside(error.position, "archive_limit", str(error))
+    else:
+        reading.put_aside(0, "damaged", str(error))
 
 
 def decoded_name(raw: bytes) -> str:

@@ -13,6 +13,9 @@ _FREE_BYTES = 10_000_000
 class BudgetError(Exception):
     """An archive is larger, deeper or of more members than its limit; says which."""
 
+    position = 0
+    """Of the member that was too much."""
+
 
 @dataclass
 class Budget:

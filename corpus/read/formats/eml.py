@@ -39,7 +39,7 @@ def read_eml(reading: Reading) -> Iterator[Batch]:
         with budget_of(reading, len(content)) as budget:
             yield from read_members(reading, _attachments(content), budget, (OSError, ValueError))
     except BudgetError as error:
-        put_aside_rest(reading, error, 0)
+        put_aside_rest(reading, error)
 
 
 def _body(content: bytes, reading: Reading) -> Extracted:

@@ -100,7 +100,7 @@ def _documents(reading: Reading, file: Readable, size: int) -> Iterator[Batch]:
             with archive:
                 yield from read_members(reading, _members(reading, archive), budget, FAILURES, counted=True)
     except (BudgetError, BrokenStreamError) as error:
-        put_aside_rest(reading, error, 0)
+        put_aside_rest(reading, error)
 
 
 def _members(reading: Reading, archive: tarfile.TarFile) -> Iterator[Member]:

@@ -58,7 +58,7 @@ def _documents(reading: Reading, file: BinaryIO, size: int) -> Iterator[Batch]:
             with archive:
                 yield from read_members(reading, _members(reading, archive), budget, FAILURES)
     except BudgetError as error:
-        put_aside_rest(reading, error, 0)
+        put_aside_rest(reading, error)
 
 
 def _members(reading: Reading, archive: zipfile.ZipFile) -> Iterator[Member]:

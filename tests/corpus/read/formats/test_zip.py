@@ -81,6 +81,16 @@ def test_members_are_read_up_to_their_number(desk: Desk, members: int, read: int
     assert [one.reason for one in found.put_aside] == ([] if members == 3 else ["archive_limit"])
 
 
+def test_members_of_archives_in_an_archive_count_together(desk: Desk) -> None:
+    inner = zipped({"a.txt": "x", "b.txt": "y"})
+    content = zipped({"1.zip": inner, "2.zip": inner, "c.txt": "z"})
+    read = desk.read("a.zip", content, limits=Limits(archive_members=6))
+    assert len(read.documents) == 4
+    begins = content.rfind(b"PK\3\4")  # of the member that was too much
+    assert [(one.path, one.reason, one.position) for one in read.put_aside] == [("a.zip", "archive_limit", begins)]
+    assert len(desk.read("a.zip", limits=Limits(archive_members=7)).documents) == 5
+
+
 def test_an_archive_gives_no_more_than_its_ratio(desk: Desk) -> None:
     bomb = zipped({f"{n}.txt": b"x" * 4_000_000 for n in range(4)})
     read = desk.read("a.zip", bomb, limits=Limits(archive_ratio=1))
