@@ -16,6 +16,7 @@ from configs.schema.corpus import Corpus
 from configs.schema.preset import load_preset
 from configs.schema.run import Run
 from corpus.bad_share import refuse_bad_sources
+from corpus.card import CARD, data_card
 from corpus.cut import Shard, cut
 from corpus.decide_task import DecideArgument, decide_all
 from corpus.dedup.phases import find_duplicates
@@ -25,6 +26,7 @@ from corpus.mask.pseudonym import keep_to_key, needs_key, read_key
 from corpus.measure_task import MeasureArgument, measure_shard, measured_path, signatures_path
 from corpus.rules import check_preset
 from corpus.stage import corpus_plan
+from corpus.stats import STATS, stats_of
 from corpus.tally import Tally
 from corpus.tasks import run_phase
 from corpus.write_task import WriteArgument, count_shard_lines, gather_held_out, write_shard
@@ -66,7 +68,7 @@ def build_corpus(run: Run) -> Artifact:
     run_phase(builder, "lines", count_shard_lines, writes, settings.workers)
     run_phase(builder, "held_out", gather_held_out, writes, settings.workers)
     written = run_phase(builder, "write", write_shard, writes, settings.workers)
-    return _finish(builder, settings, shards, measured, written)
+    return _finish(builder, run.run.name, settings, shards, measured, written)
 
 
 def _decide(builder: Builder, settings: Corpus, sizes: Mapping[str, int], seed: int) -> None:
@@ -94,6 +96,7 @@ def _write_arguments(shards: Sequence[Shard], run: Run) -> dict[str, tuple[Write
 
 def _finish(
     builder: Builder,
+    name_of_run: str,
     settings: Corpus,
     shards: Sequence[Shard],
     measured: Mapping[str, Any],
@@ -115,8 +118,14 @@ def _finish(
             for piece in found:
                 out.write((json.dumps(piece, ensure_ascii=False) + "\n").encode())
     counts = {**counts_of(tally), "sources": declared_by(settings)}
-    with builder.file("audit.json") as out:
-        out.write(canonical_json(counts))
+    stats = stats_of(tally)
+    for name, content in (
+        ("audit.json", canonical_json(counts)),
+        (STATS, canonical_json(stats)),
+        (CARD, data_card(name_of_run, settings, stats, counts).encode()),
+    ):
+        with builder.file(name) as out:
+            out.write(content)
     artifact = builder.finish(counts)
     kept = sum(source["documents"] for source in counts["kept"].values())
     _log.info("%d documents in, %d kept; %s", counts["documents_in"], kept, artifact.dir)

@@ -26,8 +26,28 @@ def verbs(parser: argparse.ArgumentParser) -> None:
     retune.add_argument("--json", action="store_true", help="print for machines")
     retune.set_defaults(do=_retune)
     add_decode(commands)
+    stats = commands.add_parser("stats", help="show what the corpus consists of, per source and licence")
+    add_run_file(stats)
+    stats.add_argument("--json", action="store_true", help="print for machines")
+    stats.set_defaults(do=_stats)
     add_dedup(commands)
     add_measure(commands)
+
+
+def _stats(arguments: argparse.Namespace) -> None:
+    import json
+
+    from configs.stage import refuse_unfinished
+    from corpus.stage import corpus_plan
+    from corpus.stats import read_stats, stats_lines
+
+    run = load_run(arguments)
+    stats = read_stats(refuse_unfinished(corpus_plan(run)), run)
+    if arguments.json:
+        say(json.dumps(stats, ensure_ascii=False, indent=1))
+    else:
+        for line in stats_lines(stats):
+            say(line)
 
 
 def _audit(arguments: argparse.Namespace) -> None:

@@ -25,6 +25,9 @@ CONTAMINATED = "contaminated."
 HELD_OUT = "held_out"
 # Of a shorter document half is a phrase that others have too.
 _MIN_HELD_OUT_CHARACTERS = 50
+# Documents of one office share words and short phrases, so longer pieces tell: 0.82 of them are left where one
+# character in 60 was changed.
+_HELD_OUT_NGRAM, _HELD_OUT_SHARE = 12, 0.8
 
 SetItems = dict[str, list[str]]
 """The items of each set, in the order of the run file."""
@@ -94,28 +97,26 @@ class Overlap:
         self._settings = settings
         self._names: list[str] = []
         texts: list[str] = []
-        long_enough = {
-            **{name: self._long_enough(found, settings.min_characters) for name, found in items.items()},
-            HELD_OUT: self._long_enough(held_out, _MIN_HELD_OUT_CHARACTERS),
-        }
-        for name, found in long_enough.items():
-            texts += found
-            self._names += [name] * len(found)
+        for name, found in items.items():
+            chosen = [text for text in found if len(folded(text)) >= settings.min_characters]
+            texts += chosen
+            self._names += [name] * len(chosen)
         self._items = Items(texts, settings.ngram, settings.min_share)
-
-    @staticmethod
-    def _long_enough(texts: Iterable[str], characters: int) -> list[str]:
-        return [text for text in texts if len(folded(text)) >= characters]
+        long_enough = [text for text in held_out if len(folded(text)) >= _MIN_HELD_OUT_CHARACTERS]
+        self._held_out = Items(long_enough, _HELD_OUT_NGRAM, _HELD_OUT_SHARE)
 
     def looked_for(self) -> dict[str, int]:
         """How many items of each set are long enough to be looked for."""
-        return {name: self._names.count(name) for name in [*self._settings.sets, HELD_OUT]}
+        return {name: self._names.count(name) for name in self._settings.sets}
 
     def reasons(self, texts: pa.LargeStringArray) -> pa.StringArray:
         """For each document the set of the first item that it has, as a reason; null for a clean one."""
-        found_N = self._items.first_in(*utf8_of(texts))
-        words = [None if item == NOTHING else CONTAMINATED + self._names[item] for item in found_N.tolist()]
-        return pa.array(words, pa.string())
+        column = utf8_of(texts)
+        found = [
+            None if item == NOTHING else CONTAMINATED + self._names[item] for item in self._items.first_in(*column)
+        ]
+        held_out = [None if item == NOTHING else CONTAMINATED + HELD_OUT for item in self._held_out.first_in(*column)]
+        return pc.coalesce(pa.array(found, pa.string()), pa.array(held_out, pa.string()))
 
 
 def with_contamination(batch: pa.RecordBatch, overlap: Overlap) -> pa.RecordBatch:

@@ -36,6 +36,7 @@ from corpus.dedup.repeated_lines import (
 from corpus.kernels.utf8 import UInt64
 from corpus.measure_task import measured_path
 from corpus.shards import ShardWriter, read_batches
+from corpus.stats import count_documents
 from corpus.tally import Tally
 
 ONLY_REPEATED = "only_repeated_lines"
@@ -107,6 +108,7 @@ def write_shard(claim: Claim, argument: WriteArgument) -> dict[str, Any]:
     ):
         for batch in _with_decisions(claim.dir, argument.key):
             batch = with_contamination(_without_lines(batch, gone, tally), overlap)
+            count_documents(batch, tally)
             reason = batch.column("reason")
             kept.add(_documents(batch.filter(pc.is_null(reason)), "kept", tally))
             is_held_out = pc.fill_null(pc.equal(reason, HELD_OUT), False)
