@@ -1,12 +1,25 @@
 """Importing this makes every measure known."""
 
-from corpus.measures import compression, fineweb, form, hosts, lines, morphemes, ngrams, repetition, script, sentences
+from corpus.measures import (
+    compression,
+    fineweb,
+    form,
+    hosts,
+    language,
+    lines,
+    morphemes,
+    ngrams,
+    repetition,
+    script,
+    sentences,
+)
 
 __all__ = [
     "compression",
     "fineweb",
     "form",
     "hosts",
+    "language",
     "lines",
     "morphemes",
     "ngrams",
