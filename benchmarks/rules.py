@@ -8,6 +8,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -106,9 +107,9 @@ def _with_reason(batch: Batch, reason: pa.Array) -> pa.Table:
 
 def _hojichar(path: Path) -> None:
     """HojiChar's own filters that need neither a dictionary of morphemes nor one of emoji, on the same documents."""
-    from hojichar import Compose, Document, document_filters
-
-    filters = Compose(
+    # By name, for it is no dependency: nobody needs it to check types.
+    hojichar, document_filters = import_module("hojichar"), import_module("hojichar.filters.document_filters")
+    filters = hojichar.Compose(
         [
             document_filters.DocumentNormalizer(),
             document_filters.AcceptJapanese(),
@@ -122,7 +123,7 @@ def _hojichar(path: Path) -> None:
     )
     with open(path.with_name("hojichar.jsonl"), "w", encoding="utf-8") as out:
         for record in _parsed(path):
-            document = filters.apply(Document(record["text"]))
+            document = filters.apply(hojichar.Document(record["text"]))
             out.write(json.dumps({"text": document.text, "dropped": document.is_rejected}, ensure_ascii=False) + "\n")
 
 
