@@ -42,11 +42,12 @@ $(OTHER)/ready: $(VENV)/ready
 	$(BESIDE) triton==3.7.1
 	touch $@
 
-# Two at a time as well. What measures time runs alone, last.
+# Two at a time as well. What measures time runs alone, last, and so does the Slurm
+# of the tests.
 slow: setup $(OTHER)/ready
 	TSUGIKI_OTHER_MEGATRON=$(abspath $(OTHER)) OMP_NUM_THREADS=1 \
-		$(BIN)/python -m pytest -m 'slow and not alone' -n 2 --dist loadfile
-	$(BIN)/python -m pytest -m 'slow and alone'
+		$(BIN)/python -m pytest -m 'slow and not alone and not slurm' -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m 'slow and (alone or slurm)'
 
 check: setup
 	$(BIN)/ruff check .

@@ -7,12 +7,13 @@ to save and end.
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from configs.child import STARTED_BY
 from configs.errors import UnfinishedError, UserError
@@ -56,16 +57,26 @@ def run_together(
     _judge(statuses)
 
 
+def free_port() -> int:
+    """A port of this machine that nobody has.
+
+    It is taken seconds later, when the first process has imported what it needs. One that the system would choose could
+    be another connection's by then; it chooses none below 32768 (ip_local_port_range of Linux).
+    """
+    while True:
+        port = random.SystemRandom().randrange(20_000, 32_768)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
 def _meeting_point(count: int) -> dict[str, str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     return {
         STARTED_BY: str(os.getpid()),
         "WORLD_SIZE": str(count),
         "LOCAL_WORLD_SIZE": str(count),
         "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
+        "MASTER_PORT": str(free_port()),
     }
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from tsugiki.processes import free_port
 
 REPOSITORY = Path(__file__).parents[2]
 DRIVER = Path(__file__).with_name("driver.py")
@@ -44,9 +45,7 @@ def run(
 
 
 def _run_all(command: list[str], processes: int, out: Path, timeout_s: float, python_path: str) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     running = []
     for rank in range(processes):
         environment = {

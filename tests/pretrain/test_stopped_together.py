@@ -80,7 +80,7 @@ def test_a_slow_rank_is_named_and_what_is_forgotten_stops_both(
     words = (*FORGETFUL, with_budget(0.0, "stop"), "pretrain.log.every_steps=1")
     run = packed(*words)
     both = ("pretrain.engine=deepspeed", "pretrain.parallel={processes: 2, zero: 1}")
-    said = stopped(packed_root, run, capfd, *words, *both, slower_s=0.4)
+    said = stopped(packed_root, run, capfd, *words, *both, slower_s=1.0)
     told = re.findall(
         r"rank (\d) on \S+ takes \d+ % longer than the rank in the middle for its own work of 1 steps", said
     )
@@ -88,7 +88,7 @@ def test_a_slow_rank_is_named_and_what_is_forgotten_stops_both(
     speeds = read_metrics(checkpoints_dir(run), SPEED)
     assert [(line["step"], line["slowest"]["rank"], line["tokens"]) for line in speeds] == [
         (1, 1, 256), (2, 1, 256), (3, 1, 256)]  # fmt: skip
-    assert all(line["step_s"] > 0.8 for line in speeds)  # two micro-batches of the slow rank
+    assert all(line["step_s"] > 2.0 for line in speeds)  # two micro-batches of the slow rank
 
     message = r"^tsugiki: pretrain\.forgetting: after step 3 the model predicts worse than the untouched base"
     assert len(re.findall(message, said, re.MULTILINE)) == 1

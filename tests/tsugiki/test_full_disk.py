@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
+import shutil
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from configs.errors import UserError
 from pretrain.checkpoint.directory import complete, incomplete
 from tests.tsugiki.conftest import REPOSITORY, tsugiki
+from tsugiki.processes import run_together
 
 pytestmark = pytest.mark.slow
 
@@ -38,33 +39,24 @@ def _newest(disk: Path) -> int:
 
 
 def test_without_room_for_the_next_save_both_stop_and_one_says_what_to_free(
-    finished: Path, tmp_path: Path, disk: Callable[[str], Path]
+    finished: Path, tmp_path: Path, disk: Callable[[str], Path], capfd: pytest.CaptureFixture[str]
 ) -> None:
     full = disk("40m")
     words = _words(finished, tmp_path, full)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tsugiki", *words],
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-        cwd=REPOSITORY,
-    )
-    ends = time.monotonic() + 240
-    while not complete(full) and process.poll() is None and time.monotonic() < ends:
-        time.sleep(0.002)
-    room = os.statvfs(full)
-    with open(full / "somebody-else's", "wb") as out:  # all but a block
-        os.posix_fallocate(out.fileno(), 0, (room.f_bavail - 1) * room.f_frsize)
-    _, err = process.communicate(timeout=240)
-    assert process.returncode == 1
-    said, where = _told(err)
+    for made in ("corpus", "tokenizer", "tokens", "packed"):
+        shutil.copytree(finished / "run" / made, tmp_path / "run" / made)
+    # Between two saves, when nothing is written.
+    filled = [sys.executable, "-m", "tests.at_call", "pretrain.checkpoint.disk_space", "refuse_save", "4", "0"]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "GLOO_SOCKET_IFNAME": "lo", "PYTHONWARNINGS": "ignore"}
+    with pytest.raises(UserError, match=r"process \d ended with status 1; its message stands above$"):
+        run_together([*filled, f"fill:{full}", "train", *words[1:]], 2, environment)
+    [said] = _told(capfd.readouterr().err)
     assert re.fullmatch(
         rf"tsugiki: {tmp_path}/run/checkpoints: the next checkpoint takes 0\.\d MB, the file system has 0\.\d MB left; "
         r"free 0\.\d MB or lower pretrain\.checkpoint\.keep_last, and run the same command again",
         said,
     )
-    assert re.fullmatch(r"tsugiki: training stopped: process \d ended with status 1; its message stands above", where)
-    assert 1 <= _newest(full) < 12
+    assert _newest(full) == 3
     assert not list(full.glob("*.partial*"))
     assert not incomplete(full)
     (full / "somebody-else's").unlink()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -14,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from configs.artifact import Artifact
+from configs.errors import UserError
 from pretrain.checkpoint.directory import complete, step_of
 from pretrain.metrics_file import read_metrics
 from tests.tsugiki.conftest import REPOSITORY, made_by, tsugiki
+from tsugiki.processes import run_together
 
 LAYOUTS = {
     "single": ("single", "{}"),
@@ -89,16 +90,6 @@ def test_from_layout_to_layout_and_back_its_losses_are_those_of_one(finished: Pa
             _go_back(run_dir, 2 * (leg + 1))
 
 
-def _children(process: subprocess.Popen[str]) -> dict[int, int]:
-    """Process number of each rank."""
-    found = {}
-    for number in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
-        variables = Path(f"/proc/{number}/environ").read_bytes().split(b"\0")
-        ranks = [int(variable.removeprefix(b"RANK=")) for variable in variables if variable.startswith(b"RANK=")]
-        found.update({rank: int(number) for rank in ranks})
-    return found
-
-
 def _start(root: Path, words: list[str]) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "tsugiki", "run", str(root / "run.yaml"), *words]
     return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, cwd=REPOSITORY)
@@ -109,15 +100,14 @@ def _start(root: Path, words: list[str]) -> subprocess.Popen[str]:
 def test_one_of_two_is_killed_and_named_and_the_same_command_goes_on(finished: Path, tmp_path: Path, rank: int) -> None:
     undisturbed, run_dir = tmp_path / "undisturbed", tmp_path / "run"
     _train(finished, undisturbed, "zero 1")
-    words = _words(run_dir, "zero 1")
-    process = _start(finished, words)
-    ends = time.monotonic() + 120
-    while not complete(run_dir / "checkpoints") and process.poll() is None and time.monotonic() < ends:
-        time.sleep(0.005)
-    os.kill(_children(process)[rank], signal.SIGKILL)
-    _, err = process.communicate(timeout=120)
-    assert process.returncode == 1
-    assert f"process {rank} was ended by SIGKILL; the same command goes on from the last checkpoint" in err
+    for made in ("corpus", "tokenizer", "tokens", "packed"):
+        shutil.copytree(undisturbed / made, run_dir / made)
+    killed = [sys.executable, "-m", "tests.at_call", "pretrain.step", "lr_by_group", "6", str(rank), "9", "train"]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "GLOO_SOCKET_IFNAME": "lo"}
+    told = f"process {rank} was ended by SIGKILL; the same command goes on from the last checkpoint"
+    with pytest.raises(UserError, match=told):
+        run_together([*killed, str(finished / "run.yaml"), *_words(run_dir, "zero 1")], 2, environment)
+    assert complete(run_dir / "checkpoints")
     assert not (run_dir / "checkpoints" / "manifest.json").exists()
     _train(finished, run_dir, "zero 1")
     assert _of_training(run_dir) == _of_training(undisturbed)

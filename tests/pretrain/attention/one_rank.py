@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from configs.errors import UserError
+from configs.program import leave
 from configs.schema.pretrain import AttentionKernel
 from pretrain import ranks
 from pretrain.attention import sdpa
@@ -48,3 +49,4 @@ def main(out: Path) -> None:
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]))
+    leave(0)

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -22,17 +21,22 @@ REPOSITORY = Path(__file__).parents[3]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("to", ["hf", "checkpoint"])
-def test_killed_and_begun_again_it_keeps_whole_files_and_gives_the_same_bytes(tmp_path: Path, to: str) -> None:
+@pytest.mark.parametrize(
+    ("to", "at"),
+    [
+        pytest.param("hf", ("pretrain.hf_weights", "_write", "4"), id="hf"),
+        pytest.param("checkpoint", ("pretrain.convert.checkpoint", "files_of", "1"), id="checkpoint"),
+    ],
+)
+def test_killed_and_begun_again_it_keeps_whole_files_and_gives_the_same_bytes(
+    tmp_path: Path, to: str, at: tuple[str, str, str]
+) -> None:
     folder = write_folder(tmp_path / "in", config("llama", vocab_size=40_000, hidden_size=24, num_hidden_layers=8))
-    command = [sys.executable, "-m", "pretrain", "convert", str(folder), "--to", to, "--out", str(tmp_path / "out")]
-    command += ["--max-shard-size", "100KB"] if to == "hf" else []
+    verb = ["convert", str(folder), "--to", to, "--out", str(tmp_path / "out")]
+    verb += ["--max-shard-size", "100KB", "--no-gate"] if to == "hf" else []
     options = Options(max_shard_size="100KB") if to == "hf" else Options()
-    with subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.DEVNULL) as process:
-        while process.poll() is None and not list(tmp_path.glob("out.partial-*/*.safetensors")):
-            time.sleep(0.0005)
-        process.send_signal(signal.SIGKILL)
-    assert process.returncode == -signal.SIGKILL
+    command = [sys.executable, "-m", "tests.at_call", *at, "0", str(int(signal.SIGKILL)), *verb]
+    assert subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=False).returncode == -signal.SIGKILL
     assert not (tmp_path / "out").exists()
     [partial] = tmp_path.glob("out.partial-*")
     (partial / ".torn.partial").write_bytes(b"of an attempt that was killed")

@@ -242,6 +242,8 @@ def main() -> None:
         seen = {case["name"]: run(case) for case in json.loads(job.read_text())}
     (out / f"rank{os.environ['RANK']}.json").write_text(json.dumps(seen))
     torch.distributed.barrier()
+    sys.stderr.flush()
+    os._exit(0)  # a thread of gloo's may abort an interpreter that is taken down
 
 
 if __name__ == "__main__":
