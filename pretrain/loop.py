@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 
 from configs.artifact import Artifact
@@ -58,6 +59,8 @@ def run_stages(session: Session, first: StateReader) -> Artifact:
             engine.close()
             raise
         engine.close()
+        del engine
+        gc.collect()  # the next one needs the memory of this one
         before = stage.train
         checkpoint = session.saver.wait()
     assert checkpoint is not None

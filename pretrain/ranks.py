@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import torch.distributed as dist
 
-from configs.errors import AgreedError, UserError
+from configs.errors import AgreedError
 from pretrain.engines import process_group
 
 ValueT = TypeVar("ValueT")
@@ -50,18 +50,20 @@ def done_by_first(work: Callable[[], ValueT]) -> ValueT:
     """What `work` gives on rank 0, on every rank; waits for all.
 
     Raises:
-        UserError: on every rank, if it raises one on rank 0.
+        UserError: on every rank, if it raises one on rank 0; after any other error there, on the other ranks.
     """
     result: ValueT | None = None
-    refused: UserError | None = None
+    failed: Exception | None = None
     if rank() == 0:
         try:
             result = work()
-        except UserError as error:
-            refused = error
-    told: tuple[Any, str | None] = from_first((result, None if refused is None else str(refused)))
+        except Exception as error:  # raised below, once nobody waits for this rank any more
+            failed = error
+    told: tuple[Any, str | None] = from_first((result, None if failed is None else f"{failed}"))
+    if failed is not None:
+        raise failed
     if told[1] is not None:
-        raise refused or AgreedError(told[1])
+        raise AgreedError(told[1])
     given: ValueT = told[0]
     return given
 

@@ -50,7 +50,8 @@ def train(run: Run) -> Artifact:
     builder = plan.build() if ranks.rank() == 0 else None
     complete = ranks.from_first(builder is not None and builder.complete is not None)
     if complete:
-        _log.info("%s is complete", plan.dir)
+        if builder is not None:  # rank 0 tells it for all
+            _log.info("%s is complete", plan.dir)
         return Artifact.open(plan.dir)
     torch.use_deterministic_algorithms(not torch.cuda.is_available())
     job = Job.prepare(run, world_size)

@@ -19,8 +19,9 @@ class Guards(Section):
     so many standard deviations; OLMo-core (SkipStepOptimizer) has 6; none is off."""
     spike_window: int = Field(default=128, ge=2)
     """Taken steps that say what is usual; as many at the beginning of each stage are not judged."""
-    max_skipped: int = Field(default=10, ge=0)
-    """More skipped steps than this stop the run; with rollback_after, a row of them counts once it has ended."""
+    max_skipped: int = operational(10, ge=0)
+    """More skipped steps than this stop the run; with rollback_after, a row of them counts once it has ended. Raise it
+    to go on."""
     rollback_after: int | None = Field(default=None, ge=1)
     """When so many steps are skipped one after the other, training goes back to its state rollback_steps steps before
     the first of them, and leaves out all steps from there to the last of them, with their samples; none: never."""

@@ -141,6 +141,10 @@ def test_a_row_that_may_still_be_undone_does_not_stop_the_run_before(packed: Mak
     assert read_rollbacks(checkpoints_dir(run)) == [LEFT_OUT]
     with poisoned(range(5, 7)), pytest.raises(UserError, match="2 steps were skipped, max_skipped is 1"):
         train(packed(GUARDS, "pretrain.guards.max_skipped=1", f"run.dir={run.run.dir}-2"))
+    raised = packed(GUARDS, "pretrain.guards.max_skipped=2", f"run.dir={run.run.dir}-2")
+    with poisoned(range(5, 7)):
+        train(raised)
+    assert sum(line["skipped"] for line in lines_of(raised, "step")) == 2
 
 
 def test_weights_that_went_bad_are_those_of_before_again(packed: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
