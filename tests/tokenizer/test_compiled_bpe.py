@@ -41,29 +41,8 @@ FRAGMENTS = (
     *("'s", "'t", "'re", "'ve", "'m", "'ll", "'d", "'S", "'l", "'r", "'v", "'", "'ſ", "'LL", "'Re", "'rE"),
     *(" ", "  ", "\t", "\n", "\r\n", "\u3000", "\u00a0", "\u2028", "\u200b"),
     *("1", "23", "１", "²", "½", "Ⅳ", "三", "〇", "१", "𝟙"),
-    *(
-        "a",
-        "Z",
-        "É",
-        "ǅ",
-        "ʰ",
-        "ª",
-        "\u0301",
-        "É\u0301",
-        "\u0345",
-        "/",
-        "//",
-        "/\n",
-        "\r",
-        "é",
-        "e\u0301",
-        "あ",
-        "ー",
-        "漢字",
-        "𠮷",
-        "ｱ",
-        "🙂",
-    ),
+    *("a", "Z", "É", "ǅ", "ʰ", "ª", "\u0301", "É\u0301", "\u0345", "/", "//", "/\n", "\r"),
+    *("é", "e\u0301", "あ", "ー", "漢字", "𠮷", "ｱ", "🙂"),
     *(".", "。", "、", "「", "--", "!?", "\x00", "\x04", "_"),
     *("the", "pump", "valve", "ee", "liquid", "sensors"),
 )
@@ -119,7 +98,7 @@ def compiled(tokenizer: ByteBpe) -> CompiledBpe | None:
     return CompiledBpe.of(tokenizer)
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(texts=st.lists(TEXT, min_size=1, max_size=5))
 def test_the_ids_are_those_of_the_library(tokenizer: ByteBpe, compiled: CompiledBpe, texts: list[str]) -> None:
     assert_same(tokenizer, texts, compiled)
