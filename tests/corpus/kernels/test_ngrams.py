@@ -26,3 +26,10 @@ def test_every_n_is_counted_as_python_counts_it(texts: list[str]) -> None:
             counts = Counter(text[at : at + n] for at in range(len(text) - n + 1)).values()
             plain = (len(counts), sum(count > 1 for count in counts), max(counts, default=0))
             assert tuple(column[row, n - 2] for column in counted[1:4]) == plain
+
+
+def test_what_stands_between_two_repeated_ngrams_is_not_forgotten() -> None:
+    # abc and def come twice each, and nothing between them does: no 4-gram comes twice.
+    counted = count_ngrams(*utf8_of(pa.array(["abcXdefYabcZdefW"], pa.large_string())), 5)
+    assert counted.again_NF.tolist() == [[4, 2, 0, 0]]
+    assert counted.most_NF.tolist() == [[2, 2, 1, 1]]
