@@ -22,6 +22,7 @@ NAMES = (
     "engines",
     "kernels",
     "order",
+    "personal_data",
     "plan",
     "pretrain",
     "quickstart",

@@ -40,3 +40,34 @@ def test_what_the_run_file_leaves_is_left(
     assert masked.column("text").to_pylist() == [text]
     assert masked.column("meta").to_pylist() == [None]
     assert tally.counts == counts
+
+
+def test_a_document_goes_for_a_kind_that_drops_it_and_is_masked_all_the_same(batch_of: Callable[..., Batch]) -> None:
+    tally = Tally()
+    masked, reasons = mask(batch_of(TEXT, "a@example.com", "なし"), Mask(phone="drop"), tally)
+    assert reasons == ["holds_phone", None, None]
+    assert masked.column("text").to_pylist() == ["<email> と <phone>", "<email>", "なし"]
+
+
+def test_a_document_goes_for_what_goes_with_it(batch_of: Callable[..., Batch]) -> None:
+    _, reasons = mask(batch_of("なし", meta='{"from": "b@example.com"}'), Mask(email="drop"), Tally())
+    assert reasons == ["holds_email"]
+
+
+def test_pseudonyms_are_the_same_in_text_and_meta(
+    batch_of: Callable[..., Batch], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TSUGIKI_PSEUDONYM_KEY", "0123456789abcdef")
+    tally = Tally()
+    masked, _ = mask(batch_of(TEXT, meta='{"from": "A@example.com"}'), Mask(email="pseudonymise"), tally)
+    [text], [meta] = masked.column("text").to_pylist(), masked.column("meta").to_pylist()
+    word = text.removesuffix(" と <phone>")
+    assert word.startswith("<email:")
+    assert meta == f'{{"from": "{word}"}}'
+    assert tally.counts == {"masked.email": 2, "masked.phone": 1}
+
+
+def test_names_stay_unless_the_run_file_says_otherwise(batch_of: Callable[..., Batch]) -> None:
+    batch = batch_of("担当の佐藤花子さんに渡す。")
+    assert mask(batch, Mask(), Tally())[0].column("text").to_pylist() == ["担当の佐藤花子さんに渡す。"]
+    assert mask(batch, Mask(name="mask"), Tally())[0].column("text").to_pylist() == ["担当の<name>さんに渡す。"]
