@@ -38,8 +38,8 @@ def measure() -> Figures:
     for kind in sorted(held_back):
         recall, precision = least(kind)
         here, there = held_back[kind], tuned[kind]
-        figures[f"personal_data/recall_{kind}"] = figure(here.recall, "share", least=recall, tuned=there.recall)
-        figures[f"personal_data/precision_{kind}"] = figure(
+        figures[f"personal_data/recall/{kind}"] = figure(here.recall, "share", least=recall, tuned=there.recall)
+        figures[f"personal_data/precision/{kind}"] = figure(
             here.precision, "share", least=precision, tuned=there.precision
         )
     spans = sum(score.labelled for part in (held_back, tuned) for score in part.values())
