@@ -1,4 +1,4 @@
-"""`tsugiki corpus build|audit|retune|decode|dedup|measure`."""
+"""`tsugiki corpus build|audit|retune|decode|dedup|measure|mask`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import argparse
 from configs.cli import add_run_file, add_stage, load_run, say
 from corpus.decode_cli import add_decode
 from corpus.dedup.cli import add_dedup
+from corpus.mask.cli import add_mask
 from corpus.measures.cli import add_measure
 
 
@@ -32,6 +33,7 @@ def verbs(parser: argparse.ArgumentParser) -> None:
     stats.set_defaults(do=_stats)
     add_dedup(commands)
     add_measure(commands)
+    add_mask(commands)
 
 
 def _stats(arguments: argparse.Namespace) -> None:

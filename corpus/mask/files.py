@@ -1,0 +1,103 @@
+"""Masking files, without a run file: read, find personal data, do with it what the settings say.
+
+masked/KEY.parquet   the documents that stay
+spans/KEY.parquet    where personal data stood: the document's id, path and row among those read, kind, start and end
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from configs.artifact import Artifact, Claim, build
+from configs.raw_input import find_files
+from configs.schema.corpus import Limits, Source
+from configs.schema.mask import Mask
+from corpus.batch import Batch
+from corpus.cut import Shard, cut
+from corpus.mask.find import find_spans
+from corpus.mask.pseudonym import keep_to_key, needs_key, read_key
+from corpus.mask.step import mask
+from corpus.read.open import read
+from corpus.read.source import Reading
+from corpus.shards import ShardWriter
+from corpus.tally import Tally
+from corpus.tasks import run_phase
+
+KIND, VERSION = "masked", 1
+
+
+@dataclass(frozen=True)
+class MaskFilesArgument:
+    """A shard of files, how they are read, and what becomes of personal data in them."""
+
+    shard: Shard
+    source: Source
+    settings: Mask
+
+
+def mask_files(
+    paths: Sequence[str], out: Path, settings: Mask, workers: int, *, language: str = "ja", text_key: str = "text"
+) -> Artifact:
+    """Mask the documents of some files or folders.
+
+    Args:
+        out: the directory that is made, as the artifact protocol says; started again it goes on.
+    Raises:
+        UserError: if a path does not exist, the directory holds other work, or a key is missing.
+    """
+    sources = {f"path{at}": Source(path=path, language=language, text_key=text_key) for at, path in enumerate(paths)}
+    raw = {name: find_files(path, what="PATH") for name, path in zip(sources, paths, strict=True)}
+    config = {"mask": settings.digested(), "language": language, "text_key": text_key}
+    builder = build(out, kind=KIND, version=VERSION, config=config, inputs=raw)
+    if builder.complete is not None:
+        return builder.complete
+    if needs_key(settings):
+        keep_to_key(builder, read_key(settings, out))
+    arguments = {
+        shard.key: (MaskFilesArgument(shard, sources[shard.pieces[0].source], settings), shard.bytes)
+        for shard in cut(sources, raw, Limits().task_bytes)
+    }
+    tally = Tally()
+    for result in run_phase(builder, "mask", mask_shard, arguments, workers).values():
+        tally.merge(Tally.from_json(result))
+    by_kind = {name.removeprefix("masked."): n for name, n in sorted(tally.counts.items()) if name != "documents"}
+    counts = {"documents": tally.counts["documents"], "masked": by_kind}
+    return builder.finish({**counts, "quarantined": len(tally.quarantine)})
+
+
+def mask_shard(claim: Claim, argument: MaskFilesArgument) -> dict[str, Any]:
+    """Mask a shard; gives the tally."""
+    shard, settings, tally = argument.shard, argument.settings, Tally()
+    first = 0
+    with (
+        ShardWriter(claim, f"masked/{shard.key}.parquet") as masked,
+        ShardWriter(claim, f"spans/{shard.key}.parquet") as spans,
+    ):
+        for piece in shard.pieces:
+            for batch in read(Reading(piece, argument.source, Limits(), tally, {})):
+                tally.add("documents", batch.num_rows)
+                spans.add(_table_of_spans(batch, settings, first))
+                first += batch.num_rows
+                batch, reasons = mask(batch, settings, tally)
+                masked.add(batch.filter(pa.array([reason is None for reason in reasons])))
+    return tally.to_json()
+
+
+def _table_of_spans(batch: Batch, settings: Mask, first: int) -> pa.Table:
+    wanted = [kind for kind, action in settings.actions().items() if action != "leave"]
+    found = [(row, span) for row, spans in find_spans(batch.column("text"), wanted).items() for span in spans]
+    rows = pa.array([row for row, _ in found], pa.int64())
+    columns = {
+        "id": batch.column("id").take(rows),
+        "path": batch.column("path").take(rows),
+        "row": pa.array([first + row for row, _ in found], pa.int64()),
+        "kind": pa.array([span.kind for _, span in found], pa.string()),
+        "start": pa.array([span.start for _, span in found], pa.int64()),
+        "end": pa.array([span.end for _, span in found], pa.int64()),
+    }
+    return pa.table(columns)
