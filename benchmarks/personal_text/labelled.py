@@ -14,7 +14,8 @@ from random import Random
 from typing import Literal
 
 from benchmarks.personal_text import people
-from benchmarks.personal_text.invent import HARMLESS, PERSONAL
+from benchmarks.personal_text.harmless import HARMLESS
+from benchmarks.personal_text.invent import PERSONAL
 from corpus.mask.find import Span
 
 Part = Literal["tuned", "held_back"]

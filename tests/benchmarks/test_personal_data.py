@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.personal_data import LEAST_OF_LOOSE, LEAST_PRECISION, LEAST_RECALL, least
-from benchmarks.personal_text.invent import HARMLESS
+from benchmarks.personal_text.harmless import HARMLESS
 from benchmarks.personal_text.labelled import PARTS, Part, labelled
 from benchmarks.personal_text.score import LOOSE, Score, same, scores
 from configs.schema.mask import Mask

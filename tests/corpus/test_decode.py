@@ -254,33 +254,6 @@ def test_half_of_a_text_may_be_half_width_katakana_as_mojibake_is_not(half: int,
             decode(content)
 
 
-@pytest.mark.parametrize("declared", ["hex", "undefined", "utf-7", "unicode_escape", "cp037", "x-none", "", "idna"])
-def test_a_declared_encoding_that_no_page_can_have_is_passed_over(declared: str) -> None:
-    assert decode(TEXT.encode("cp932"), declared).text == TEXT
-    assert decode(rb"+AEE- \u0041", declared).text == r"+AEE- \u0041"
-
-
-@pytest.mark.parametrize(
-    ("encoding", "declared"),
-    [
-        ("utf-8", "iso-8859-1"),
-        ("utf-8", "windows-1252"),
-        ("utf-8", "shift_jis"),
-        ("cp932", "euc-jp"),
-        ("euc_jp", "utf-8"),
-    ],
-)
-@pytest.mark.parametrize("text", [TEXT, "<p>図面</p>", "<p>議事録</p>"], ids=["long", "short", "short too"])
-def test_a_wrong_declaration_is_passed_over(encoding: str, declared: str, text: str) -> None:
-    assert decode(text.encode(encoding), declared).text == text
-
-
-def test_a_declared_encoding_decides_where_the_cascade_would_not_know() -> None:
-    assert decode("Prüfung der Füße".encode("latin-1"), "iso-8859-1").text == "Prüfung der Füße"
-    with pytest.raises(UndecodableError):
-        decode("Prüfung der Füße".encode("latin-1"))
-
-
 def test_a_log_in_utf_8_may_have_the_escape_sequences_of_a_terminal() -> None:
     text = "\x1b[32m点検\x1b(B\x1b[m を終了した。"
     assert decode(text.encode()) == Decoded(text, "utf-8")
