@@ -10,6 +10,7 @@ import numpy as np
 
 from benchmarks.figures import Figures, best_seconds, figure
 from configs.artifact import Claim
+from pretrain.convert.memory import PeakMemory
 from pretrain.course import Packing
 from pretrain.indexed_tokens import write_documents
 from pretrain.packed_source import PackedSequences, PackedShard
@@ -63,17 +64,13 @@ def _opening() -> Figures:
             mapped.flush()
         size = sum(path.stat().st_size for path in root.glob("*.npy"))
         shard = PackedShard(TokenShard("web-00000", root / "web-00000", 1), index, _SEQUENCES)
-        before = _peak_bytes()
+        memory = PeakMemory()
         seconds = best_seconds(lambda: PackedSequences([shard]).sequence(_SEQUENCES - 1))
-        grown = max(_peak_bytes() - before, resource.getpagesize())
+        grown = max(memory.peak - memory.before, resource.getpagesize())
     return {
         "order/open": figure(seconds, "s", limit=1),
         "order/open_memory": figure(grown / 1e6, "MB", index_on_disk=size / 1e6),
     }
-
-
-def _peak_bytes() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _next_fit(lengths_N: np.ndarray[tuple[int], np.dtype[np.int64]]) -> int:

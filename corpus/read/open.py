@@ -44,5 +44,14 @@ def read(reading: Reading) -> Iterator[Batch]:
         given += batch.num_rows
         yield batch
     # A later part of a large file may well have nothing but what the part before it has begun.
-    if given == 0 and reading.piece.start == 0 and len(reading.tally.quarantine) == aside:
+    if given == 0 and reading.piece.start == 0 and len(reading.tally.quarantine) == aside and _ends_here(reading):
         reading.put_aside(0, "empty", f"{kind} without a document")
+
+
+def _ends_here(reading: Reading) -> bool:
+    """Whether nothing but blanks follows in the file."""
+    if reading.member is not None:
+        return True
+    with open(reading.piece.path, "rb") as file:
+        file.seek(reading.piece.end)
+        return not any(block.strip() for block in iter(lambda: file.read(1 << 20), b""))

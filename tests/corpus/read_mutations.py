@@ -19,6 +19,7 @@ from corpus.batch import SCHEMA
 from corpus.read.open import read
 from corpus.read.source import Piece, Reading
 from corpus.tally import Tally
+from pretrain.convert.memory import PeakMemory
 from tests.corpus.mutations import mutated
 
 # Of this process; a process apart has document_s, by the clock.
@@ -28,6 +29,7 @@ LIMITS = Limits(document_bytes=5_000_000, document_s=8, archive_bytes=200_000_00
 
 def main(folder: Path, first: int, last: int) -> None:
     """Read them."""
+    memory = PeakMemory()
     reasons: Counter[str] = Counter()
     for number in range(first, last):
         name, content = mutated(number)
@@ -52,10 +54,9 @@ def main(folder: Path, first: int, last: int) -> None:
         reasons.update(one.reason for one in aside)
         reasons["documents"] += len(ids)
         reasons["files read whole"] += bool(ids) and not aside
-    largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     apart = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     sys.stdout.write(
-        json.dumps({"memory_kb": largest, "apart_kb": apart, "reasons": dict(reasons.most_common())}) + "\n"
+        json.dumps({"memory_kb": memory.peak // 1024, "apart_kb": apart, "reasons": dict(reasons.most_common())}) + "\n"
     )
 
 

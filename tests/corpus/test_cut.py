@@ -141,3 +141,13 @@ def test_any_size_of_task_gives_the_same_documents_and_the_same_quarantine(
     parts = [desk.read("a.jsonl", document_bytes=60, bounds=(piece.start, piece.end)) for piece in pieces]
     assert [document for part in parts for document in part.documents] == whole.documents
     assert [one for part in parts for one in part.put_aside] == whole.put_aside
+
+
+def test_a_file_of_blank_lines_is_empty_however_it_is_cut(desk: Desk) -> None:
+    desk.put("a.jsonl", b"\n" * 10)
+    desk.put("b.jsonl", b"\n" * 10 + b'{"text": "a"}')
+    parts = [
+        desk.read(piece.name, bounds=(piece.start, piece.end)) for shard in shards_of(desk, 2) for piece in shard.pieces
+    ]
+    assert len(parts) > 2
+    assert [one.path for part in parts for one in part.put_aside] == ["a.jsonl"]

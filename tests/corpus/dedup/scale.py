@@ -7,7 +7,6 @@ of its values the same.
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from corpus.dedup.components import buckets_of, components
 from corpus.dedup.records import band_records, links, ranges, read_range, write_block
 from corpus.dedup.signed import signature_column
 from corpus.kernels.shingles import UInt32
+from pretrain.convert.memory import PeakMemory
 
 BLOCK = 100_000
 _CANDIDATE_BYTES = 5_000
@@ -40,6 +40,7 @@ def signature_block(number: int) -> UInt32:
 
 def deduplicate_synthetic(documents: int, folder: Path, memory_gb: float) -> dict[str, float]:
     """Find the copies; gives counts, seconds and the peak of memory."""
+    held = PeakMemory()
     started, settings, memory = time.monotonic(), Dedup(), memory_gb * 1e9
     blocks = range(documents // BLOCK)
     with open(folder / "bands.bin", "wb") as out:
@@ -74,7 +75,7 @@ def deduplicate_synthetic(documents: int, folder: Path, memory_gb: float) -> dic
         "seconds": round(time.monotonic() - started, 1),
         "processor_s": round(time.process_time(), 1),
         "disk_gb": round(sum(path.stat().st_size for path in folder.iterdir()) / 1e9, 2),
-        "peak_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9, 2),
+        "peak_gb": round(held.peak / 1e9, 2),
     }
 
 
