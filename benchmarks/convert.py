@@ -47,7 +47,7 @@ def measure(gigabytes: float = 0.1) -> Figures:
         largest = max(4 * math.prod(shape) for shape in model.shapes.values())
         figures: Figures = {}
         for name, source, to in (("to_checkpoint", "hf", "checkpoint"), ("to_hf", "checkpoint", "back")):
-            taken = list(_rounds(root, source, to, rounds=1 if gigabytes >= _TELLING_GIGABYTES else 2))
+            taken = list(_rounds(root, source, to, rounds=3))
             # Of a conversion and the copies right after it, so that others on the machine slow all alike.
             alone = statistics.median(one["cp"] / one["seconds"] for one in taken)
             synced = statistics.median(one["cp_and_sync"] / one["seconds"] for one in taken)
@@ -74,7 +74,7 @@ def measure(gigabytes: float = 0.1) -> Figures:
 
 
 def _rounds(root: Path, source: str, to: str, rounds: int) -> Iterator[dict[str, Any]]:
-    """Times of a conversion and of two copies of its input."""
+    """Times of a conversion and of two copies of its input; one copy may take five times as long as the next."""
     for number in range(rounds):
         shutil.rmtree(root / to, ignore_errors=True)
         format_ = "hf" if to == "back" else to
