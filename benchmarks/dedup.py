@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-import time
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
@@ -19,7 +18,7 @@ from random import Random
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.figures import Figures, figure
+from benchmarks.figures import Figures, cpu_seconds, figure
 from benchmarks.text import japanese
 from configs.schema.dedup import Dedup
 from corpus.batch import utf8_of
@@ -36,9 +35,9 @@ def measure() -> Figures:
     texts = japanese(_MEGABYTES)
     size = _megabytes(texts)
     few = japanese(_PEER_MEGABYTES)
-    peers = {name: _megabytes(few) / _least_seconds(partial(sign, few)) for name, sign in _peers().items()}
+    peers = {name: _megabytes(few) / cpu_seconds(partial(sign, few)) for name, sign in _peers().items()}
     column = utf8_of(pa.array(texts, pa.large_string()))
-    speed = size / _least_seconds(lambda: signatures(*column, _VALUES))
+    speed = size / cpu_seconds(lambda: signatures(*column, _VALUES))
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         copies = _with_copies(texts)
@@ -48,12 +47,12 @@ def measure() -> Figures:
         def deduplicate() -> None:
             deduplicate_files([str(root / "in.parquet")], root / str(next(rounds)), Dedup(), workers=1)
 
-        whole = _megabytes(copies) / _least_seconds(deduplicate)
+        whole = _megabytes(copies) / cpu_seconds(deduplicate)
 
         def copy() -> None:
             pq.write_table(pq.read_table(root / "in.parquet"), root / "copy.parquet", compression="zstd")
 
-        through = _megabytes(copies) / _least_seconds(copy)
+        through = _megabytes(copies) / cpu_seconds(copy)
     return {
         "dedup/signatures_256": figure(speed, "MB/s", **peers),
         "dedup/parquet_to_parquet": figure(whole, "MB/s", read_and_write=through),
@@ -62,16 +61,6 @@ def measure() -> Figures:
 
 def _megabytes(texts: list[str]) -> float:
     return sum(len(text.encode()) for text in texts) / 1e6
-
-
-def _least_seconds(work: Callable[[], object], rounds: int = 3) -> float:
-    work()
-    seconds = []
-    for _ in range(rounds):
-        started = time.process_time()
-        work()
-        seconds.append(time.process_time() - started)
-    return min(seconds)
 
 
 def _with_copies(texts: list[str]) -> list[str]:

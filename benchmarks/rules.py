@@ -7,7 +7,6 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
 
-from benchmarks.figures import Figures, figure
+from benchmarks.figures import Figures, cpu_seconds, figure
 from benchmarks.text import japanese
 from configs.artifact import build
 from configs.load import load
@@ -41,17 +40,6 @@ run: {{name: bench, dir: {root}, seed: 1}}
 corpus: {{sources: {{web: {{path: {root}, language: ja}}}}, preset: swallow-v1, workers: 2}}
 pretrain: {{base: none, stages: {{all: {{tokens: 1, mixture: {{web: 1}}}}}}}}
 """
-
-
-def cpu_seconds(work: Callable[[], object], rounds: int = 3) -> float:
-    """Least processor time of some rounds after one that warms up: what one core would take by itself."""
-    work()
-    seconds = []
-    for _ in range(rounds):
-        started = time.process_time()
-        work()
-        seconds.append(time.process_time() - started)
-    return min(seconds)
 
 
 def rules_figures(megabytes: int) -> Figures:

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from configs.artifact import Artifact, Claim, build
-from configs.raw_input import find_files
 from configs.schema.corpus import Limits, Source
 from corpus.cut import Shard, cut
+from corpus.named_files import named_files
 from corpus.read.open import format_of, read
 from corpus.read.source import Reading
 from corpus.shards import ShardWriter
@@ -47,8 +47,7 @@ def decode_files(paths: Sequence[str], out: Path, source: Source, workers: int) 
     """
     # Nobody's training data hangs on it: a folder of which nothing can be read is an answer too.
     limits = Limits(max_bad_share=1)
-    raw = {f"path{at}": find_files(path, what="PATH") for at, path in enumerate(paths)}
-    sources = {name: source.model_copy(update={"path": path}) for name, path in zip(raw, paths, strict=True)}
+    sources, raw = named_files(paths, source)
     how = {**source.digested(), "path": None}
     builder = build(
         out, kind=KIND, version=VERSION, config={"source": how, "limits": limits.digested()}, inputs={**raw}

@@ -28,6 +28,7 @@ from corpus.cut import Shard, cut
 from corpus.dedup.phases import find_duplicates, found_of
 from corpus.dedup.signed import Signed, number, signature_column
 from corpus.kernels.shingles import signatures
+from corpus.named_files import named_files
 from corpus.read.open import read
 from corpus.read.source import Reading
 from corpus.shards import FAST, PASSING, RAW, ShardWriter, read_batches
@@ -66,11 +67,7 @@ def deduplicate_files(
     Raises:
         UserError: if a path does not exist, or the directory holds other work.
     """
-    sources = {
-        f"path{at}": Source(path=path, language="ja", text_key=text_key, meta_keys=(id_key,))
-        for at, path in enumerate(paths)
-    }
-    raw = {name: find_files(path, what="PATH") for name, path in zip(sources, paths, strict=True)}
+    sources, raw = named_files(paths, Source(path="PATH", language="ja", text_key=text_key, meta_keys=(id_key,)))
     known = {
         f"against {at}": find_files(f"{one}/signatures", what="--against") for at, one in enumerate(settings.against)
     }

@@ -14,7 +14,6 @@ from typing import Any
 import pyarrow as pa
 
 from configs.artifact import Artifact, Claim, build
-from configs.raw_input import find_files
 from configs.schema.corpus import Limits, Source
 from configs.schema.mask import Mask
 from corpus.batch import Batch
@@ -22,6 +21,7 @@ from corpus.cut import Shard, cut
 from corpus.mask.find import find_spans
 from corpus.mask.pseudonym import keep_to_key, needs_key, read_key
 from corpus.mask.step import mask
+from corpus.named_files import named_files
 from corpus.read.open import read
 from corpus.read.source import Reading
 from corpus.shards import ShardWriter
@@ -50,8 +50,7 @@ def mask_files(
     Raises:
         UserError: if a path does not exist, the directory holds other work, or a key is missing.
     """
-    sources = {f"path{at}": Source(path=path, language=language, text_key=text_key) for at, path in enumerate(paths)}
-    raw = {name: find_files(path, what="PATH") for name, path in zip(sources, paths, strict=True)}
+    sources, raw = named_files(paths, Source(path="PATH", language=language, text_key=text_key))
     config = {"mask": settings.digested(), "language": language, "text_key": text_key}
     builder = build(out, kind=KIND, version=VERSION, config=config, inputs=raw)
     if builder.complete is not None:

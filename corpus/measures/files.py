@@ -13,12 +13,12 @@ from typing import Any
 import pyarrow as pa
 
 from configs.artifact import Artifact, Claim, build
-from configs.raw_input import find_files
 from configs.schema.corpus import Limits, Normalise, Source
 from configs.schema.preset import Preset, load_preset
 from corpus.cut import Shard, cut
 from corpus.judge import judge
 from corpus.measures.registry import table_of
+from corpus.named_files import named_files
 from corpus.normalise.step import normalise
 from corpus.read.open import read
 from corpus.read.source import Reading
@@ -51,8 +51,7 @@ def measure_files(
     """
     rules = load_preset(preset)
     check_preset(rules, preset)
-    sources = {f"path{at}": Source(path=path, language=language, text_key=text_key) for at, path in enumerate(paths)}
-    raw = {name: find_files(path, what="PATH") for name, path in zip(sources, paths, strict=True)}
+    sources, raw = named_files(paths, Source(path="PATH", language=language, text_key=text_key))
     config = {"preset": rules.digested(), "language": language, "text_key": text_key}
     builder = build(out, kind=KIND, version=VERSION, config=config, inputs=raw)
     if builder.complete is not None:

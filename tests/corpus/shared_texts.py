@@ -15,6 +15,21 @@ from corpus.decode import UndecodableError, decode
 SHARED = Path("../shared/data/corpus/bench_ja.jsonl.zst")
 OWN = Path("configs/quickstart")
 
+PIECES = [
+    "点検をする。",
+    "弁を閉じる。\n",
+    "…\n",
+    "...\n",
+    "コメント",
+    "2024年1月 2日",
+    "-",
+    "ポンプ ",
+    "あ" * 199,
+    "あ",
+    "電源を切り、水を止めた。",
+]
+"""What texts around the bounds of the published rules are made of."""
+
 
 def all_texts() -> Iterator[str]:
     """Every document."""

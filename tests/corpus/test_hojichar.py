@@ -15,7 +15,7 @@ from corpus.judge import judge
 from corpus.normalise.characters import remove_invisible
 from corpus.rules import check_preset, reason_words
 from tests.corpus.reference_hojichar import first_reason
-from tests.corpus.shared_texts import all_texts, some_texts
+from tests.corpus.shared_texts import PIECES, all_texts, some_texts
 
 HOJICHAR = load_preset("hojichar")
 
@@ -44,21 +44,6 @@ def test_all_of_the_shared_corpus_is_decided_as_published() -> None:
     texts = (remove_invisible(text) for text in all_texts() if len(text) < 100_000)
     while some := list(islice(texts, 1000)):
         assert decided(some) == [first_reason(text) for text in some]
-
-
-PIECES = [
-    "点検をする。",
-    "弁を閉じる。\n",
-    "…\n",
-    "...\n",
-    "コメント",
-    "2024年1月 2日",
-    "-",
-    "ポンプ ",
-    "あ" * 199,
-    "あ",
-    "電源を切り、水を止めた。",
-]
 
 
 @settings(max_examples=60)
