@@ -17,13 +17,15 @@ from configs.errors import UserError
 from pretrain.indexed_tokens import Int64, Tokens
 from tokenizer.byte_bpe import ByteBpe
 from tokenizer.compiled_bpe import CompiledBpe
+from tokenizer.extendable import Extendable
+from tokenizer.open import open_tokenizer
 
 
 @dataclass(frozen=True)
 class DocumentFormat:
     """Turns texts into token ids."""
 
-    tokenizer: ByteBpe
+    tokenizer: Extendable
     begin: tuple[int, ...]
     """Tokens that the base's own template puts before a text (Llama's <s>); most bases have none."""
     end: int
@@ -37,7 +39,7 @@ class DocumentFormat:
         Raises:
             UserError: if there is no such token.
         """
-        tokenizer = ByteBpe.from_folder(folder)
+        tokenizer = open_tokenizer(folder)
         token = end_of_document if end_of_document is not None else _eos(folder)
         end = tokenizer.backend.token_to_id(token) if token is not None else None
         if end is None:
@@ -74,7 +76,7 @@ class DocumentFormat:
 
     @cached_property
     def _compiled(self) -> CompiledBpe | None:
-        return CompiledBpe.of(self.tokenizer)
+        return CompiledBpe.of(self.tokenizer) if isinstance(self.tokenizer, ByteBpe) else None
 
     def _ids(self, text: pa.LargeStringArray) -> tuple[Tokens, Int64]:
         if self._compiled is not None:
@@ -92,6 +94,6 @@ def _eos(folder: Path) -> str | None:
     return token.get("content") if isinstance(token, dict) else token
 
 
-def _special(tokenizer: ByteBpe) -> str:
+def _special(tokenizer: Extendable) -> str:
     special = [token["content"] for token in tokenizer.definition.get("added_tokens", []) if token.get("special")]
     return ", ".join(repr(token) for token in special[:4]) or "(it has none)"

@@ -9,29 +9,15 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from tokenizers import Tokenizer
-
-from configs.atomic_file import read_json
 from configs.errors import UserError
 from tokenizer.byte_alphabet import to_bytes, to_piece
+from tokenizer.extendable import Extendable, Extension
+from tokenizer.text_bytes import is_text_or_beginning
 
 
-@dataclass(frozen=True)
-class Merge:
-    """Two tokens that are joined to a third."""
-
-    left: int
-    right: int
-    result: int
-
-
-class ByteBpe:
+class ByteBpe(Extendable):
     """A byte-level BPE tokenizer.
 
     Args:
@@ -41,56 +27,30 @@ class ByteBpe:
         UserError: if it is another kind of tokenizer, or damaged; names what was found.
     """
 
+    kind = "byte-level BPE"
+    invariants = ("I1", "I2", "I3", "I4", "I5", "I6", "I8", "I9")
+
     def __init__(self, definition: dict[str, Any], where: str) -> None:
         _refuse_other_kinds(definition, where)
-        self.definition = definition
-        self.where = where
-        vocab: dict[str, int] = definition["model"]["vocab"]
-        added = {token["id"]: token for token in definition.get("added_tokens", [])}
-        self.added_ids = frozenset(added)
-        self.bytes_of: dict[int, bytes] = {}
-        for piece, number in vocab.items():
-            content = None if number in added else to_bytes(piece)
-            self.bytes_of[number] = piece.encode() if content is None else content
-        for number, token in added.items():
-            self.bytes_of[number] = token["content"].encode()
-        # Ids may have holes; new ones come after the last, so that no old id moves.
-        self.size = max(self.bytes_of) + 1
+        super().__init__(definition, where)
 
-    @classmethod
-    def from_folder(cls, folder: Path) -> ByteBpe:
-        """Read the tokenizer of a Hugging Face folder.
-
-        Raises:
-            UserError: if there is none, or none of this kind.
-        """
-        path = folder / "tokenizer.json"
-        if not path.exists():
-            present = ", ".join(sorted(file.name for file in folder.glob("token*"))) or "no tokenizer file at all"
-            raise UserError(
-                f"{folder}: has no tokenizer.json (found: {present}); "
-                "copy the base's tokenizer files into the folder, or name one that has them in tokenizer.base"
-            )
-        return cls(read_json(path), str(path))
-
-    @cached_property
-    def backend(self) -> Tokenizer:
-        """The `tokenizers` object; text that looks like a special token is encoded as text."""
-        backend = Tokenizer.from_str(json.dumps(self.definition, ensure_ascii=False))
-        backend.encode_special_tokens = True
-        return backend
-
-    def encode(self, text: str) -> list[int]:
-        """Ids of a text, without special tokens."""
-        ids: list[int] = self.backend.encode(text, add_special_tokens=False).ids
-        return ids
+    def _bytes_of(self) -> dict[int, bytes]:
+        bytes_of: dict[int, bytes] = {}
+        for piece, number in self.definition["model"]["vocab"].items():
+            content = None if number in self.added_ids else to_bytes(piece)
+            bytes_of[number] = piece.encode() if content is None else content
+        for token in self.definition.get("added_tokens", []):
+            bytes_of[token["id"]] = token["content"].encode()
+        return bytes_of
 
     def normalised(self, text: str) -> str:
-        """The text as the tokenizer's own normaliser leaves it."""
         normaliser = self.backend.normalizer
         return text if normaliser is None else str(normaliser.normalize_str(text))
 
-    def extended(self, tokens: Sequence[bytes], merges: Sequence[Merge]) -> ByteBpe:
+    def may_be_token(self, content: bytes) -> bool:
+        return max(content) >= 0x80 and is_text_or_beginning(content)
+
+    def extended(self, extension: Extension) -> ByteBpe:
         """The same tokenizer with tokens, numbered from `size` on, and the merges that build them."""
         definition = copy.deepcopy(self.definition)
         model = definition["model"]
@@ -98,14 +58,14 @@ class ByteBpe:
         for token in definition.get("added_tokens", []):
             model["vocab"].setdefault(token["content"], token["id"])
         pieces = {number: piece for piece, number in model["vocab"].items()}
-        for number, content in enumerate(tokens, start=self.size):
+        for number, content in enumerate(extension.tokens, start=self.size):
             pieces[number] = to_piece(content)
             model["vocab"][pieces[number]] = number
         as_pairs = not model["merges"] or not isinstance(model["merges"][0], str)
-        for merge in merges:
+        for merge in extension.merges:
             pair = [pieces[merge.left], pieces[merge.right]]
             model["merges"].append(pair if as_pairs else " ".join(pair))
-        return ByteBpe(definition, f"{self.where} with {len(tokens)} new tokens")
+        return ByteBpe(definition, f"{self.where} with {len(extension.tokens)} new tokens")
 
     def without_shortcut(self) -> ByteBpe:
         """The same without `ignore_merges`, which takes a whole word from the vocabulary and so hides dead merges."""

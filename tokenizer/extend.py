@@ -27,10 +27,11 @@ from corpus.documents import documents, shards_of, sources_in
 from corpus.shards import ShardWriter
 from corpus.tasks import run_phase
 from tokenizer.base import Base
-from tokenizer.byte_bpe import ByteBpe
+from tokenizer.extendable import Extendable, Extension
 from tokenizer.fertility import curve
 from tokenizer.invariants import check, check_units
-from tokenizer.learn import Extension, extend
+from tokenizer.learn import extend
+from tokenizer.open import open_tokenizer
 from tokenizer.stage import tokenizer_plan
 from tokenizer.units import count_units, to_batch
 from tokenizer.write import copy_tokenizer_files, hash_base_files
@@ -53,7 +54,7 @@ class CountArgument:
 
 def count_shard(claim: Claim, argument: CountArgument) -> None:
     """Count the units of a shard into `.tasks/units/`."""
-    base = ByteBpe.from_folder(argument.base)
+    base = open_tokenizer(argument.base)
     sampled = (text for id_, text in documents([argument.shard]) if int(id_[:13], 16) < argument.share * 16**13)
     with ShardWriter(claim, f"{TASKS}/units/{argument.shard.stem}.parquet") as writer:
         writer.add(to_batch(count_units(sampled, base)))
@@ -70,7 +71,7 @@ def extend_tokenizer(run: Run) -> Artifact:
     named.pin()
     plan = tokenizer_plan(run)
     folder = named.folder_without_weights()
-    base = ByteBpe.from_folder(folder)
+    base = open_tokenizer(folder)
     builder = plan.build()
     if builder.complete is not None:
         _log.info("%s is complete", plan.dir)
@@ -81,7 +82,7 @@ def extend_tokenizer(run: Run) -> Artifact:
     with Progress("tokenizer: extend", 3, "steps") as progress:
         extension = _learn(run, builder, base)
         progress.advance(1, "learned")
-        extended = base.extended(extension.tokens, extension.merges)
+        extended = base.extended(extension)
         samples = {source: _sample(corpus, source) for source in run.corpus.sources}
         violations = check(base, extended, [text for some in samples.values() for text in some])
         violations += check_units(base, extension.tokens, _unit_batches(builder))
@@ -110,10 +111,10 @@ def _count(run: Run, builder: Builder, corpus: Artifact, folder: Path) -> None:
     run_phase(builder, "units", count_shard, arguments, settings.workers)
 
 
-def _learn(run: Run, builder: Builder, base: ByteBpe) -> Extension:
+def _learn(run: Run, builder: Builder, base: Extendable) -> Extension:
     settings = run.tokenizer
     if settings.add == 0:
-        return Extension((), (), ())
+        return Extension(base.size, (), (), ())
     extension = extend(base, _unit_batches(builder), settings.add, settings.min_count)
     if len(extension.tokens) < settings.add:
         _log.warning(
@@ -152,9 +153,9 @@ def _write(
     run: Run,
     builder: Builder,
     folder: Path,
-    base: ByteBpe,
+    base: Extendable,
     extension: Extension,
-    extended: ByteBpe,
+    extended: Extendable,
     texts: dict[str, list[str]],
 ) -> Artifact:
     copy_tokenizer_files(builder, folder, extended)
@@ -182,12 +183,12 @@ def _write(
         "chars_per_token": {
             language: {"base": points[0][language], "extended": points[-1][language]} for language in texts
         },
-        "invariants": "I1 I2 I3 I4 I5 I6 I8 I9 hold",
+        "invariants": f"{' '.join(extended.invariants)} hold",
     }
     return builder.finish(counts)
 
 
-def _spellings(base: ByteBpe, extension: Extension) -> list[list[int]]:
+def _spellings(base: Extendable, extension: Extension) -> list[list[int]]:
     """For each new token the base's tokens its first merge is made of, down to old ones."""
     spelled: dict[int, list[int]] = {}
     for merge in extension.merges:

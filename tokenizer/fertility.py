@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from tokenizer.byte_bpe import ByteBpe
-from tokenizer.learn import Extension
+from tokenizer.extendable import Extendable, Extension
 
 _POINTS = 8
 
 
-def chars_per_token(tokenizer: ByteBpe, texts: Iterable[str]) -> float | None:
+def chars_per_token(tokenizer: Extendable, texts: Iterable[str]) -> float | None:
     """Characters of the texts divided by their tokens; None without text."""
     characters = tokens = 0
     for text in texts:
@@ -20,7 +19,7 @@ def chars_per_token(tokenizer: ByteBpe, texts: Iterable[str]) -> float | None:
 
 
 def curve(
-    base: ByteBpe, extension: Extension, texts: Mapping[str, Sequence[str]]
+    base: Extendable, extension: Extension, texts: Mapping[str, Sequence[str]]
 ) -> list[dict[str, float | int | None]]:
     """Characters per token with the first k new tokens, for a few k from none to all.
 
@@ -36,14 +35,10 @@ def curve(
     return [
         {
             "new_tokens": count,
-            **{language: chars_per_token(prefix(base, extension, count), some) for language, some in texts.items()},
+            **{
+                language: chars_per_token(base.extended(extension.beginning(count)), some)
+                for language, some in texts.items()
+            },
         }
         for count in points
     ]
-
-
-def prefix(base: ByteBpe, extension: Extension, count: int) -> ByteBpe:
-    """The tokenizer with the first `count` new tokens only."""
-    limit = base.size + count
-    merges = [merge for merge in extension.merges if merge.result < limit]
-    return base.extended(extension.tokens[:count], merges)

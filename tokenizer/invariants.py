@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from tokenizer.byte_bpe import ByteBpe
-from tokenizer.learn import is_text_or_beginning, unreached
+from tokenizer.extendable import Extendable
+from tokenizer.learn import unreached
 from tokenizer.units import unpack_unit
 
 PROBES = (
@@ -36,7 +36,7 @@ class Violation:
     detail: str
 
 
-def check(base: ByteBpe, extended: ByteBpe, texts: Iterable[str]) -> list[Violation]:
+def check(base: Extendable, extended: Extendable, texts: Iterable[str]) -> list[Violation]:
     """The first violation of each invariant, none if all hold on these texts and the probes."""
     new = [extended.bytes_of[number] for number in range(base.size, extended.size) if number in extended.bytes_of]
     found = [*_vocabulary(base, extended, new)]
@@ -47,7 +47,7 @@ def check(base: ByteBpe, extended: ByteBpe, texts: Iterable[str]) -> list[Violat
     return [*found, *by_name.values()]
 
 
-def check_units(base: ByteBpe, tokens: Sequence[bytes], units: Iterable[pa.RecordBatch]) -> list[Violation]:
+def check_units(base: Extendable, tokens: Sequence[bytes], units: Iterable[pa.RecordBatch]) -> list[Violation]:
     """I9: every token stands inside a unit, which by construction no morpheme boundary cuts."""
     missing = set(tokens)
     for batch in units:
@@ -59,7 +59,7 @@ def check_units(base: ByteBpe, tokens: Sequence[bytes], units: Iterable[pa.Recor
     return [Violation("I9", f"{len(missing)} new token(s) occur in no run between morpheme boundaries")]
 
 
-def _vocabulary(base: ByteBpe, extended: ByteBpe, new: Sequence[bytes]) -> Iterable[Violation]:
+def _vocabulary(base: Extendable, extended: Extendable, new: Sequence[bytes]) -> Iterable[Violation]:
     for number, content in base.bytes_of.items():
         if extended.bytes_of.get(number) != content:
             yield Violation("I1", f"id {number} has other bytes than in the base")
@@ -71,12 +71,12 @@ def _vocabulary(base: ByteBpe, extended: ByteBpe, new: Sequence[bytes]) -> Itera
     if dead:
         yield Violation("I6", f"{len(dead)} new token(s) are never produced by their own text")
     for number, content in enumerate(new, start=base.size):
-        if max(content) < 0x80 or not is_text_or_beginning(content):
+        if not base.may_be_token(content):
             yield Violation("I8", f"id {number} is ASCII, or neither UTF-8 nor the beginning of one character")
             break
 
 
-def _text(base: ByteBpe, extended: ByteBpe, text: str, new: Sequence[bytes], name: str) -> Iterable[Violation]:
+def _text(base: Extendable, extended: Extendable, text: str, new: Sequence[bytes], name: str) -> Iterable[Violation]:
     before, after = base.encode(text), extended.encode(text)
     if text.isascii() and before != after:
         yield Violation("I2", f"{name}: ASCII text has other ids")
@@ -90,7 +90,7 @@ def _text(base: ByteBpe, extended: ByteBpe, text: str, new: Sequence[bytes], nam
         yield Violation("I5", f"{name}: decodes to another text than with the base")
 
 
-def cuts(tokenizer: ByteBpe, ids: Sequence[int]) -> set[int]:
+def cuts(tokenizer: Extendable, ids: Sequence[int]) -> set[int]:
     """Byte offsets at which tokens end."""
     at, found = 0, set()
     for number in ids:

@@ -10,27 +10,17 @@ import heapq
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import pyarrow as pa
 
-from tokenizer.byte_bpe import ByteBpe, Merge
+from tokenizer.extendable import Extendable, Extension, Merge
+from tokenizer.text_bytes import is_text
 from tokenizer.units import unpack_unit
 
 Pair = tuple[int, int]
 
 
-@dataclass(frozen=True)
-class Extension:
-    """Tokens to add, in the order of their ids, and the merges that build them."""
-
-    tokens: tuple[bytes, ...]
-    merges: tuple[Merge, ...]
-    counts: tuple[int, ...]
-    """How often each token's first merge applied in the text it was learned from."""
-
-
-def extend(base: ByteBpe, unit_runs: Iterable[pa.RecordBatch], budget: int, min_count: int) -> Extension:
+def extend(base: Extendable, unit_runs: Iterable[pa.RecordBatch], budget: int, min_count: int) -> Extension:
     """Learn up to `budget` tokens from counted units, each of which the extended tokenizer really produces.
 
     Alone, without its neighbours, a token's text can be cut by the base into other pieces than in the text it was
@@ -40,13 +30,13 @@ def extend(base: ByteBpe, unit_runs: Iterable[pa.RecordBatch], budget: int, min_
     unreachable: frozenset[bytes] = frozenset()
     while True:
         extension = learn(base, batches, budget, min_count, unreachable)
-        found = unreached(base.extended(extension.tokens, extension.merges), extension.tokens)
+        found = unreached(base.extended(extension), extension.tokens)
         if not found:
             return extension
         unreachable |= found
 
 
-def unreached(extended: ByteBpe, tokens: Sequence[bytes]) -> frozenset[bytes]:
+def unreached(extended: Extendable, tokens: Sequence[bytes]) -> frozenset[bytes]:
     """New tokens whose own text is not encoded as the token; beginnings of characters have no text of their own."""
     plain = extended.without_shortcut()
     first = extended.size - len(tokens)
@@ -58,7 +48,7 @@ def unreached(extended: ByteBpe, tokens: Sequence[bytes]) -> frozenset[bytes]:
 
 
 def learn(
-    base: ByteBpe, batches: Iterable[pa.RecordBatch], budget: int, min_count: int, banned: frozenset[bytes]
+    base: Extendable, batches: Iterable[pa.RecordBatch], budget: int, min_count: int, banned: frozenset[bytes]
 ) -> Extension:
     """Learn up to `budget` tokens from counted units.
 
@@ -79,8 +69,8 @@ def learn(
 
 
 class _Learner:
-    def __init__(self, base: ByteBpe, words: list[list[int]], counts: list[int], banned: frozenset[bytes]) -> None:
-        self._words, self._counts, self._base_size = words, counts, base.size
+    def __init__(self, base: Extendable, words: list[list[int]], counts: list[int], banned: frozenset[bytes]) -> None:
+        self._base, self._words, self._counts = base, words, counts
         self._bytes_of = dict(base.bytes_of)
         self._taken = banned.union(base.bytes_of.values())
         self._number_of: dict[bytes, int] = {}
@@ -111,16 +101,16 @@ class _Learner:
             if number is None:
                 if len(first_counts) == budget:
                     continue  # pairs that build a token already chosen may still come
-                number = self._base_size + len(first_counts)
+                number = self._base.size + len(first_counts)
                 self._number_of[content] = number
                 self._bytes_of[number] = content
                 first_counts.append(count)
             merges.append(Merge(*pair, number))
             self._apply(pair, number)
-        return Extension(tuple(self._number_of), tuple(merges), tuple(first_counts))
+        return Extension(self._base.size, tuple(self._number_of), tuple(merges), tuple(first_counts))
 
     def _may_be_token(self, content: bytes) -> bool:
-        return content not in self._taken and max(content) >= 0x80 and is_text_or_beginning(content)
+        return content not in self._taken and self._base.may_be_token(content)
 
     def _apply(self, pair: Pair, number: int) -> None:
         changed: set[Pair] = set()
@@ -151,28 +141,3 @@ def _merged(word: list[int], pair: Pair, number: int) -> list[int]:
             merged.append(word[at])
             at += 1
     return merged
-
-
-def is_text(content: bytes) -> bool:
-    """Whether bytes are valid UTF-8."""
-    try:
-        content.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def is_text_or_beginning(content: bytes) -> bool:
-    """Whether bytes are valid UTF-8, or the beginning of a single character.
-
-    >>> is_text_or_beginning("点".encode()), is_text_or_beginning("点".encode()[:2])
-    (True, True)
-    >>> is_text_or_beginning("点検".encode()[:4]), is_text_or_beginning("点検".encode()[1:])
-    (False, False)
-    """
-    try:
-        content.decode()
-    except UnicodeDecodeError as error:
-        # From the first byte on, and only because it ends too early.
-        return error.start == 0 and error.reason == "unexpected end of data"
-    return True

@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from tokenizer.byte_bpe import ByteBpe
+from tokenizer.extendable import Extendable
 
 UNITS = pa.schema([("unit", pa.binary()), ("count", pa.int64())])
 
@@ -68,7 +68,7 @@ def morpheme_cuts(text: str) -> set[int]:
     return cuts
 
 
-def runs(text: str, base: ByteBpe) -> Iterator[list[int]]:
+def runs(text: str, base: Extendable) -> Iterator[list[int]]:
     """The runs of base tokens of a text, shortest possible, in order; runs of one token cannot be merged."""
     text = base.normalised(text)
     cuts = morpheme_cuts(text)
@@ -89,7 +89,7 @@ def runs(text: str, base: ByteBpe) -> Iterator[list[int]]:
     yield run
 
 
-def count_units(texts: Iterable[str], base: ByteBpe) -> Counter[bytes]:
+def count_units(texts: Iterable[str], base: Extendable) -> Counter[bytes]:
     """How often each run of two tokens or more occurs, if it has anything but ASCII in it."""
     counts: Counter[bytes] = Counter()
     for text in texts:

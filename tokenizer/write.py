@@ -9,7 +9,7 @@ from typing import Any
 from configs.artifact import Builder
 from configs.atomic_file import read_json, sha256_of
 from configs.raw_input import RawFile
-from tokenizer.byte_bpe import ByteBpe
+from tokenizer.extendable import Extendable
 
 # Whatever belongs to a tokenizer: chat template, special tokens, settings. Never weights or model config.
 _FILES = (
@@ -24,7 +24,7 @@ _FILES = (
 _CLASS = "PreTrainedTokenizerFast"
 
 
-def copy_tokenizer_files(builder: Builder, base: Path, extended: ByteBpe) -> None:
+def copy_tokenizer_files(builder: Builder, base: Path, extended: Extendable) -> None:
     """Write `hf/` with the extended tokenizer and the base's other tokenizer files."""
     with builder.file("hf/tokenizer.json") as out:
         out.write(json.dumps(extended.definition, ensure_ascii=False, indent=1).encode())

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from configs.errors import UserError
-from tokenizer.byte_bpe import ByteBpe, Merge
+from tokenizer.byte_bpe import ByteBpe
+from tokenizer.extendable import Extension, Merge
 
 
 def test_bytes_of_ids_spell_the_text(base: ByteBpe) -> None:
@@ -24,7 +24,7 @@ def test_text_that_looks_like_a_special_token_is_text(base: ByteBpe) -> None:
 def test_new_tokens_get_the_ids_after_the_last(base: ByteBpe) -> None:
     left, right = base.encode("鶴")[0], base.encode("鶴")[1]
     content = base.bytes_of[left] + base.bytes_of[right]
-    extended = base.extended([content], [Merge(left, right, base.size)])
+    extended = base.extended(Extension(base.size, (content,), (Merge(left, right, base.size),), (1,)))
     assert extended.size == base.size + 1
     assert extended.bytes_of[base.size] == content
     assert base.size in extended.encode("鶴の点検")
@@ -33,7 +33,11 @@ def test_new_tokens_get_the_ids_after_the_last(base: ByteBpe) -> None:
 
 def test_special_tokens_keep_their_ids_when_they_stand_outside_the_vocabulary(base: ByteBpe) -> None:
     pair = base.encode("鶴")[:2]
-    extended = base.extended([base.bytes_of[pair[0]] + base.bytes_of[pair[1]]], [Merge(pair[0], pair[1], base.size)])
+    extended = base.extended(
+        Extension(
+            base.size, (base.bytes_of[pair[0]] + base.bytes_of[pair[1]],), (Merge(pair[0], pair[1], base.size),), (1,)
+        )
+    )
     for token in base.definition["added_tokens"]:
         assert extended.backend.token_to_id(token["content"]) == token["id"]
 
@@ -73,26 +77,15 @@ def test_a_bpe_that_is_not_byte_level_is_refused(gpt2: ByteBpe) -> None:
         ByteBpe({**gpt2.definition, "pre_tokenizer": {"type": "Metaspace"}}, "x")
 
 
-def test_a_folder_without_tokenizer_says_what_it_has(tmp_path: Path) -> None:
-    with pytest.raises(UserError) as raised:
-        ByteBpe.from_folder(tmp_path)
-    assert str(raised.value) == (
-        f"{tmp_path}: has no tokenizer.json (found: no tokenizer file at all); "
-        "copy the base's tokenizer files into the folder, or name one that has them in tokenizer.base"
-    )
-
-
-def test_a_damaged_tokenizer_file_is_named(tmp_path: Path) -> None:
-    (tmp_path / "tokenizer.json").write_text('{"model": ')
-    with pytest.raises(UserError, match=r"tokenizer\.json: damaged, not JSON"):
-        ByteBpe.from_folder(tmp_path)
-
-
 def test_merges_written_as_strings_stay_strings(gpt2: ByteBpe) -> None:
     definition = json.loads(json.dumps(gpt2.definition))
     definition["model"]["merges"] = [" ".join(pair) for pair in definition["model"]["merges"]]
     old = ByteBpe(definition, "old style")
     pair = old.encode("鶴")[:2]
-    extended = old.extended([old.bytes_of[pair[0]] + old.bytes_of[pair[1]]], [Merge(pair[0], pair[1], old.size)])
+    extended = old.extended(
+        Extension(
+            old.size, (old.bytes_of[pair[0]] + old.bytes_of[pair[1]],), (Merge(pair[0], pair[1], old.size),), (1,)
+        )
+    )
     assert isinstance(extended.definition["model"]["merges"][-1], str)
     assert old.size in extended.encode("鶴")

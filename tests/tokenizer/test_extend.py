@@ -12,8 +12,8 @@ from configs.errors import UserError
 from configs.load import load
 from configs.schema.run import Run
 from corpus.build import build_corpus
-from tokenizer.byte_bpe import ByteBpe
 from tokenizer.extend import extend_tokenizer
+from tokenizer.open import open_tokenizer
 
 RUN_FILE = """
 run: {{name: t, dir: {root}/run, seed: 1}}
@@ -54,7 +54,7 @@ def run(tmp_path: Path, base_folder: Path) -> Run:
 def test_the_folder_loads_through_autotokenizer_with_equal_ids(run: Run) -> None:
     build_corpus(run)
     artifact = extend_tokenizer(run)
-    ours = ByteBpe.from_folder(artifact.dir / "hf")
+    ours = open_tokenizer(artifact.dir / "hf")
     loaded = AutoTokenizer.from_pretrained(artifact.dir / "hf")
     assert len(loaded) == ours.size == artifact.counts["vocabulary"]
     for text in [*SENTENCES, "Check 12 valves.", "か\u3099 ＴＰ－１２０"]:
@@ -75,7 +75,7 @@ def test_what_belongs_to_the_base_is_kept(run: Run, base_folder: Path) -> None:
 def test_the_recipe_spells_every_new_token_with_old_ones(run: Run, base_folder: Path) -> None:
     build_corpus(run)
     artifact = extend_tokenizer(run)
-    base, extended = ByteBpe.from_folder(base_folder), ByteBpe.from_folder(artifact.dir / "hf")
+    base, extended = open_tokenizer(base_folder), open_tokenizer(artifact.dir / "hf")
     recipe = json.loads(artifact.path("new_rows.json").read_text())
     assert recipe["first_new_row"] == base.size
     assert len(recipe["spellings"]) == artifact.counts["new_tokens"] > 0
@@ -113,7 +113,7 @@ def _with(run: Run, tmp_path: Path, *overrides: str) -> Run:
 def test_without_new_tokens_the_base_is_copied(run: Run, tmp_path: Path, base_folder: Path) -> None:
     build_corpus(run)
     artifact = extend_tokenizer(_with(run, tmp_path, "tokenizer.add=0"))
-    ours, base = ByteBpe.from_folder(artifact.dir / "hf"), ByteBpe.from_folder(base_folder)
+    ours, base = open_tokenizer(artifact.dir / "hf"), open_tokenizer(base_folder)
     assert ours.definition == base.definition
     assert artifact.counts["new_tokens"] == 0
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from tokenizer.byte_bpe import ByteBpe
-from tokenizer.fertility import chars_per_token, curve, prefix
+from tokenizer.fertility import chars_per_token, curve
 from tokenizer.learn import extend
 from tokenizer.units import count_units, to_batch
 
@@ -37,4 +37,4 @@ def test_a_prefix_is_the_tokenizer_a_smaller_budget_gives(gpt2: ByteBpe) -> None
     batch = to_batch(count_units(TEXTS, gpt2))
     whole, small = extend(gpt2, [batch], 20, 2), extend(gpt2, [batch], 6, 2)
     text = TEXTS[0]
-    assert prefix(gpt2, whole, 6).encode(text) == gpt2.extended(small.tokens, small.merges).encode(text)
+    assert gpt2.extended(whole.beginning(6)).encode(text) == gpt2.extended(small).encode(text)

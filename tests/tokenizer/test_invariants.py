@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tokenizer.byte_bpe import ByteBpe, Merge
+from tokenizer.byte_bpe import ByteBpe
+from tokenizer.extendable import Extension, Merge
 from tokenizer.invariants import check, check_units, cuts
 from tokenizer.learn import extend
 from tokenizer.units import count_units, to_batch
@@ -21,7 +22,7 @@ TEXTS = [
 @pytest.fixture(scope="module")
 def pair(base: ByteBpe) -> tuple[ByteBpe, ByteBpe]:
     extension = extend(base, [to_batch(count_units(TEXTS, base))], 60, 2)
-    return base, base.extended(extension.tokens, extension.merges)
+    return base, base.extended(extension)
 
 
 def test_all_hold_for_what_was_learned(pair: tuple[ByteBpe, ByteBpe]) -> None:
@@ -66,7 +67,7 @@ def _broken(gpt2: ByteBpe, how: str) -> ByteBpe:
         vocab["Ġ"], vocab["!"] = vocab["!"], vocab["Ġ"]
         return ByteBpe(definition, "two ids swapped")
     if how == "I6":
-        return gpt2.extended(["検査".encode()], [])
+        return gpt2.extended(Extension(gpt2.size, ("検査".encode(),), (), (1,)))
     tokens, merges = [content], [Merge(first, second, gpt2.size)]
     if how == "I2":
         tokens, merges = [b"qz"], [Merge(ascii_left, ascii_right, gpt2.size)]
@@ -74,10 +75,10 @@ def _broken(gpt2: ByteBpe, how: str) -> ByteBpe:
         last = ids[-1]
         tokens, merges = [gpt2.bytes_of[last] + gpt2.bytes_of[first]], [Merge(last, first, gpt2.size)]
     elif how == "I4":
-        extended = gpt2.extended(tokens, merges)
+        extended = gpt2.extended(Extension(gpt2.size, tuple(tokens), tuple(merges), (1,) * len(tokens)))
         del extended.definition["model"]["merges"][0]
         return ByteBpe(extended.definition, "a merge of the base is gone")
-    return gpt2.extended(tokens, merges)
+    return gpt2.extended(Extension(gpt2.size, tuple(tokens), tuple(merges), (1,) * len(tokens)))
 
 
 @pytest.mark.parametrize(

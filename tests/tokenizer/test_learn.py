@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tokenizer.byte_bpe import ByteBpe
-from tokenizer.learn import Extension, extend, is_text_or_beginning, learn, unreached
+from tokenizer.extendable import Extension
+from tokenizer.learn import extend, learn, unreached
+from tokenizer.text_bytes import is_text_or_beginning
 from tokenizer.units import count_units, to_batch
 
 TEXTS = [
@@ -53,7 +57,7 @@ def test_every_token_is_text_or_the_beginning_of_one_character(base: ByteBpe) ->
 
 def test_every_token_is_reached(base: ByteBpe) -> None:
     extension = learned(base)
-    assert unreached(base.extended(extension.tokens, extension.merges), extension.tokens) == frozenset()
+    assert unreached(base.extended(extension), extension.tokens) == frozenset()
 
 
 def test_a_token_that_its_own_text_does_not_reach_is_given_up(gpt2: ByteBpe) -> None:
@@ -61,8 +65,8 @@ def test_a_token_that_its_own_text_does_not_reach_is_given_up(gpt2: ByteBpe) -> 
     # Without its merges a token is dead; `unreached` must say so, or extend() could not mend it.
     dead = "点検".encode()
     number = gpt2.size + extension.tokens.index(dead)
-    merges = [merge for merge in extension.merges if number not in (merge.left, merge.right, merge.result)]
-    assert dead in unreached(gpt2.extended(extension.tokens, merges), extension.tokens)
+    merges = tuple(merge for merge in extension.merges if number not in (merge.left, merge.right, merge.result))
+    assert dead in unreached(gpt2.extended(replace(extension, merges=merges)), extension.tokens)
     batch = to_batch(count_units(TEXTS, gpt2))
     assert dead not in learn(gpt2, [batch], 40, 3, banned=frozenset({dead})).tokens
 

@@ -1,0 +1,95 @@
+"""What the stage asks of a tokenizer, whichever of the three kinds it is, and what it adds to one.
+
+The law that everything else stands on: the bytes of a text's ids, one after the other, are the text as the
+tokenizer's own normaliser leaves it, `b"".join(bytes_of[id] for id in encode(text)) == normalised(text).encode()`.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+from tokenizers import Tokenizer
+
+
+@dataclass(frozen=True)
+class Merge:
+    """Two tokens that are joined to a third."""
+
+    left: int
+    right: int
+    result: int
+
+
+@dataclass(frozen=True)
+class Extension:
+    """Tokens to add, in the order of their ids, and the merges that build them."""
+
+    first: int
+    """Id of the first of them."""
+    tokens: tuple[bytes, ...]
+    merges: tuple[Merge, ...]
+    counts: tuple[int, ...]
+    """How often each token's first merge applied in the text it was learned from."""
+
+    def beginning(self, count: int) -> Extension:
+        """The extension by the first tokens only: any beginning of an extension is one."""
+        merges = tuple(merge for merge in self.merges if merge.result < self.first + count)
+        return Extension(self.first, self.tokens[:count], merges, self.counts[:count])
+
+
+class Extendable(ABC):
+    """A tokenizer that tokens can be added to.
+
+    Args:
+        definition: the content of `tokenizer.json`; taken over, do not change it afterwards.
+        where: what messages call it.
+    """
+
+    kind: ClassVar[str]
+    """What people call the kind."""
+    invariants: ClassVar[tuple[str, ...]]
+    """Which of the promises of docs/tokenizer.md hold for this kind."""
+
+    def __init__(self, definition: dict[str, Any], where: str) -> None:
+        self.definition = definition
+        self.where = where
+        self.added_ids = frozenset(token["id"] for token in definition.get("added_tokens", []))
+        self.bytes_of = self._bytes_of()
+        # Ids may have holes; new ones come after the last, so that no old id moves.
+        self.size = max(self.bytes_of) + 1
+
+    @abstractmethod
+    def _bytes_of(self) -> dict[int, bytes]:
+        """What each id stands for, added tokens included."""
+
+    @abstractmethod
+    def normalised(self, text: str) -> str:
+        """The text as the tokenizer's own normaliser leaves it."""
+
+    @abstractmethod
+    def may_be_token(self, content: bytes) -> bool:
+        """Whether a token with this content, which no old one has, would keep the promises of the kind."""
+
+    @abstractmethod
+    def extended(self, extension: Extension) -> Extendable:
+        """The same tokenizer with tokens, numbered from `size` on."""
+
+    def without_shortcut(self) -> Extendable:
+        """The same without whatever hides that a token is never built from others."""
+        return self
+
+    @cached_property
+    def backend(self) -> Tokenizer:
+        """The `tokenizers` object; text that looks like a special token is encoded as text."""
+        backend = Tokenizer.from_str(json.dumps(self.definition, ensure_ascii=False))
+        backend.encode_special_tokens = True
+        return backend
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of a text, without special tokens."""
+        ids: list[int] = self.backend.encode(text, add_special_tokens=False).ids
+        return ids
