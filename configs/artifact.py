@@ -129,12 +129,33 @@ class Claim:
             yield out
         self.written[name] = out.record
 
+    def finished(self) -> Done | None:
+        """What the task gave, if it is done, by whomever."""
+        path = self.dir / TASKS / f"{self.key}.json"
+        marker = read_json(path) if path.exists() else None
+        if marker is None or marker["plan"] != self.plan_digest or not self._holds(marker["files"]):
+            return None
+        return Done(marker["result"])
+
+    def _holds(self, files: Mapping[str, Mapping[str, Any]]) -> bool:
+        paths = {name: self.dir / name for name in files}
+        return all(path.exists() and path.stat().st_size == files[name]["bytes"] for name, path in paths.items())
+
     def done(self, result: Any = None) -> Done:
         """Leave the marker; `result` is small JSON data that later steps need."""
         marker = {"plan": self.plan_digest, "files": self.written, "result": result}
         write_json(self.dir / TASKS / f"{self.key}.json", marker)
         # Through JSON, so that it equals the result that a later attempt reads from the marker.
         return Done(json.loads(canonical_json(result)))
+
+
+@dataclass(frozen=True)
+class Share:
+    """One of several programs, perhaps on several machines, that do the tasks of a directory together."""
+
+    number: int
+    """From 0."""
+    of: int
 
 
 @dataclass
@@ -145,20 +166,14 @@ class Builder:
     identity: dict[str, Any]
     plan_digest: str
     complete: Artifact | None = None
+    share: Share | None = None
+    """None does all tasks, and nobody else is at work."""
     written: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def task(self, key: str) -> Claim | Done:
         """Claim a task, or learn that it is done and what it gave."""
-        marker_path = self.dir / TASKS / f"{key}.json"
-        if marker_path.exists():
-            marker = read_json(marker_path)
-            if marker["plan"] == self.plan_digest and self._holds(marker["files"]):
-                return Done(marker["result"])
-        return Claim(self.dir, key, self.plan_digest)
-
-    def _holds(self, files: Mapping[str, Mapping[str, Any]]) -> bool:
-        paths = {name: self.dir / name for name in files}
-        return all(path.exists() and path.stat().st_size == files[name]["bytes"] for name, path in paths.items())
+        claim = Claim(self.dir, key, self.plan_digest)
+        return claim.finished() or claim
 
     @contextmanager
     def file(self, name: str) -> Iterator[HashingFile]:

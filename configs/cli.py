@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from importlib import import_module
@@ -25,6 +26,9 @@ from configs.lock import exclusive
 
 if TYPE_CHECKING:
     from configs.schema.run import Run
+
+_FIRST_TELLS_S = 10.0
+"""How much later than others the first process of a launch may find out that the run file is wrong."""
 
 Verbs = Callable[[argparse.ArgumentParser], None]
 """Adds the verbs of a package to its parser; a verb sets `do`, a function of the parsed arguments."""
@@ -64,11 +68,16 @@ def _do_stage(arguments: argparse.Namespace, work: str) -> None:
     log.set_up()
     module, function = work.split(":")
     # Of the processes of one launch only the first holds the lock; the others are its own.
-    first = os.environ.get("RANK", "0") == "0"
+    first = _is_first()
     with exclusive(run.run.dir) if first else nullcontext():
         if first and STARTED_BY not in os.environ:
             write_resolved(run, placed, run.run.dir)
         getattr(import_module(module), function)(run)
+
+
+def _is_first() -> bool:
+    """Of the processes of one launch."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def load_run(arguments: argparse.Namespace) -> Run:
@@ -95,10 +104,14 @@ def main(program: str, verbs: Verbs, argv: Sequence[str] | None = None) -> int:
             refuse_strangers()
             arguments.do(arguments)
     except ConfigError as error:
-        sys.stderr.write(f"{error}\n")
+        if _is_first():
+            sys.stderr.write(f"{error}\n")
+        else:
+            # A launcher ends all processes as soon as one fails, and the first may not have told it yet.
+            time.sleep(_FIRST_TELLS_S)
         return error.exit_code
     except UserError as error:
-        if not isinstance(error, AgreedError) or os.environ.get("RANK", "0") == "0":
+        if not isinstance(error, AgreedError) or _is_first():
             sys.stderr.write(f"tsugiki: {error}\n")
         return error.exit_code
     except KeyboardInterrupt:

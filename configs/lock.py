@@ -29,19 +29,60 @@ def exclusive(directory: Path, *, way_out: str = "name another run.dir") -> Iter
     if os.environ.get(HELD_ABOVE) == str(directory):
         yield
         return
+    with _held(directory, fcntl.LOCK_EX, way_out):
+        yield
+
+
+@contextmanager
+def together(directory: Path) -> Iterator[None]:
+    """Work in a directory beside others that do so too, and beside nobody who needs it alone.
+
+    Raises:
+        UserError: if somebody does, or the directory cannot be written.
+    """
+    with _held(directory, fcntl.LOCK_SH, "name another run.dir"):
+        yield
+
+
+@contextmanager
+def held(path: Path) -> Iterator[bool]:
+    """Hold a file's lock, or learn that another process does; on a file system with locks, on whatever machine.
+
+    Raises:
+        UserError: if the file cannot be written.
+    """
+    handle = _opened(path)
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        handle = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise from_os_error(error) or error from error
+        yield _locked(handle, fcntl.LOCK_EX)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _held(directory: Path, how: int, way_out: str) -> Iterator[None]:
+    handle = _opened(directory / LOCK)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locked(handle, how):
             other = os.pread(handle, 32, 0).decode(errors="replace").strip() or "unknown"
-            raise UserError(f"{directory}: process {other} works here; wait for it, or {way_out}") from None
+            raise UserError(f"{directory}: process {other} works here; wait for it, or {way_out}")
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
         yield
     finally:
         os.close(handle)
+
+
+def _opened(path: Path) -> int:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise from_os_error(error) or error from error
+
+
+def _locked(handle: int, how: int) -> bool:
+    try:
+        fcntl.flock(handle, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

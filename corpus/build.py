@@ -6,10 +6,11 @@ import json
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from configs.artifact import Artifact, Builder
+from configs.artifact import Artifact, Builder, Share
 from configs.atomic_file import canonical_json
 from configs.changes import inputs_file
 from configs.schema.corpus import Corpus
@@ -36,6 +37,17 @@ _log = logging.getLogger(__name__)
 QUARANTINE = "quarantine.jsonl"
 
 
+@dataclass(frozen=True)
+class _Made:
+    """What the tasks gave."""
+
+    builder: Builder
+    settings: Corpus
+    shards: Sequence[Shard]
+    measured: Mapping[str, Any]
+    written: Mapping[str, Any]
+
+
 def build_corpus(run: Run) -> Artifact:
     """Make the corpus, or do what is missing of it.
 
@@ -43,6 +55,22 @@ def build_corpus(run: Run) -> Artifact:
         UserError: if a source or the preset is missing, too much of a source cannot be read, the directory is another
             run file's, the disk is full, or no document stays.
     """
+    made = _do_tasks(run, None)
+    return made if isinstance(made, Artifact) else _finish(made, run.run.name)
+
+
+def share_corpus(run: Run, share: Share) -> None:
+    """Do the tasks of the corpus that no other share has done or is at; `build_corpus` finishes it.
+
+    Raises:
+        UserError: as `build_corpus`.
+    """
+    if not isinstance(_do_tasks(run, share), Artifact):
+        _log.info("share %d of %d: all tasks are done", share.number + 1, share.of)
+
+
+def _do_tasks(run: Run, share: Share | None) -> Artifact | _Made:
+    """What the tasks give, or the corpus if it is complete."""
     preset = load_preset(run.corpus.preset, run.corpus.rules)
     check_preset(preset, run.corpus.preset)
     settings = pinned(run)
@@ -51,6 +79,7 @@ def build_corpus(run: Run) -> Artifact:
     if builder.complete is not None:
         _log.info("%s is complete", plan.dir)
         return builder.complete
+    builder.share = share
     if needs_key(settings.mask):
         keep_to_key(builder, read_key(settings.mask, run.run.dir))
     shards = cut(settings.sources, plan.raw, settings.limits.task_bytes)
@@ -68,7 +97,7 @@ def build_corpus(run: Run) -> Artifact:
     run_phase(builder, "lines", count_shard_lines, writes, settings.workers)
     run_phase(builder, "held_out", gather_held_out, writes, settings.workers)
     written = run_phase(builder, "write", write_shard, writes, settings.workers)
-    return _finish(builder, run.run.name, settings, shards, measured, written)
+    return _Made(builder, settings, shards, measured, written)
 
 
 def _decide(builder: Builder, settings: Corpus, sizes: Mapping[str, int], seed: int) -> None:
@@ -94,18 +123,12 @@ def _write_arguments(shards: Sequence[Shard], run: Run) -> dict[str, tuple[Write
     }
 
 
-def _finish(
-    builder: Builder,
-    name_of_run: str,
-    settings: Corpus,
-    shards: Sequence[Shard],
-    measured: Mapping[str, Any],
-    written: Mapping[str, Any],
-) -> Artifact:
+def _finish(made: _Made, name_of_run: str) -> Artifact:
+    builder, settings, shards, measured = made.builder, made.settings, made.shards, made.measured
     tally = Tally()
     for result in measured.values():
         tally.merge(Tally.from_json(result["tally"]))
-    for result in written.values():
+    for result in made.written.values():
         tally.merge(Tally.from_json(result))
     with builder.file(QUARANTINE) as out:
         for unreadable in tally.quarantine:

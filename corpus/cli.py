@@ -1,9 +1,10 @@
-"""`tsugiki corpus build|audit|retune|decode|dedup|measure|mask`."""
+"""`tsugiki corpus build|share|audit|retune|decode|dedup|measure|mask`."""
 
 from __future__ import annotations
 
 import argparse
 
+from configs.artifact import Share
 from configs.cli import add_run_file, add_stage, load_run, say
 from corpus.decode_cli import add_decode
 from corpus.dedup.cli import add_dedup
@@ -15,6 +16,10 @@ def verbs(parser: argparse.ArgumentParser) -> None:
     """Add the verbs."""
     commands = parser.add_subparsers(metavar="VERB", required=True)
     add_stage(commands, "build", "corpus.build:build_corpus", "make the corpus: read, clean, deduplicate, hold out")
+    share = commands.add_parser("share", help="do a part of the corpus's work beside others; build then finishes it")
+    add_run_file(share)
+    share.add_argument("share", type=_share_of, metavar="K/N", help="the K-th of N, from 0, as in 0/4")
+    share.set_defaults(do=_share)
     audit = commands.add_parser("audit", help="show what was kept and what was dropped, and why")
     add_run_file(audit)
     audit.add_argument("--reason", help="show documents that were dropped for this reason")
@@ -34,6 +39,25 @@ def verbs(parser: argparse.ArgumentParser) -> None:
     add_dedup(commands)
     add_measure(commands)
     add_mask(commands)
+
+
+def _share_of(text: str) -> Share:
+    number, _, of = text.partition("/")
+    share = Share(int(number), int(of))
+    if not 0 <= share.number < share.of:
+        raise ValueError
+    return share
+
+
+def _share(arguments: argparse.Namespace) -> None:
+    from configs import log
+    from configs.lock import together
+    from corpus.build import share_corpus
+
+    run = load_run(arguments)
+    log.set_up()
+    with together(run.run.dir):
+        share_corpus(run, arguments.share)
 
 
 def _stats(arguments: argparse.Namespace) -> None:

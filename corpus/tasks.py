@@ -1,7 +1,7 @@
 """Work in tasks: each is picklable, leaves its own files, and is done once however often the stage is started.
 
-A phase is the same function over many arguments. It runs here, in this process or in several; another executor
-needs nothing but the tasks.
+A phase is the same function over many arguments. It runs here, in this process or in several, and on other machines
+too where there is a share of it for each; another executor needs nothing but the tasks.
 """
 
 from __future__ import annotations
@@ -9,14 +9,16 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from configs.artifact import Builder, Claim, Done
 from configs.child import end_with
 from configs.progress import Progress
+from corpus.shares import Runnable, with_others
 
 ArgumentT = TypeVar("ArgumentT")
 
@@ -64,18 +66,20 @@ def run_phase(
     processes = min(workers or len(os.sched_getaffinity(0)), len(tasks))
     if tasks:
         with Progress(f"{builder.identity['kind']}: {phase}", left, "MB") as progress:
-            if processes <= 1 or left < _WORTH_A_PROCESS_BYTES:
-                for key, task in tasks.items():
-                    results[key] = task.run()
-                    progress.advance(arguments[key][1])
-            else:
-                for key, result in _in_processes(tasks, processes):
-                    results[key] = result
-                    progress.advance(arguments[key][1])
+            here = processes <= 1 or left < _WORTH_A_PROCESS_BYTES
+            run = _here if here else partial(_in_processes, processes=processes)
+            for key, result in run(tasks) if builder.share is None else with_others(builder.share, tasks, run):
+                results[key] = result
+                progress.advance(arguments[key][1])
     return {key: results[key] for key in arguments}
 
 
-def _in_processes(tasks: Mapping[str, Task[Any]], processes: int) -> Any:
+def _here(tasks: Mapping[str, Runnable]) -> Iterator[tuple[str, Any]]:
+    for key, task in tasks.items():
+        yield key, task.run()
+
+
+def _in_processes(tasks: Mapping[str, Runnable], processes: int) -> Iterator[tuple[str, Any]]:
     # Spawned, not forked: a fork of a process with threads may hang.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with_parent, initargs=(os.getpid(),))

@@ -29,7 +29,10 @@ _WORDS = {
     9: "SIGKILL",
     134: "an abort",
     137: "SIGKILL, perhaps for want of memory",
+    143: "SIGTERM",
 }
+_SIGNALLED = 128
+"""A higher status is that of a process that a signal ended."""
 _LAST_BYTES = 65536
 
 
@@ -57,9 +60,11 @@ def saved_step(checkpoints: Path) -> int:
     return max((int(name.removeprefix("step-")) for name in found), default=0)
 
 
-def begin(folder: Path, checkpoints: Path) -> None:
+def begin(folder: Path, checkpoints: Path, log: Path) -> None:
     """Write down that training starts.
 
+    Args:
+        log: of the job; what stands in it by now is of earlier starts.
     Raises:
         UserError: if it must not, with the reason.
     """
@@ -79,6 +84,7 @@ def begin(folder: Path, checkpoints: Path) -> None:
         "restart": int(os.environ.get("SLURM_RESTART_COUNT", "0")),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "step": step,
+        "log_bytes": log.stat().st_size if log.exists() else 0,
     }
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with open(folder / STARTS, "a", encoding="utf-8") as out:
@@ -98,16 +104,24 @@ def end(folder: Path, checkpoints: Path, log: Path, status: int, *, nodes_answer
         return 0
     if status == 0 or not nodes_answer:
         return AGAIN
+    began = starts(folder)
+    told = last_error(log, began[-1]["log_bytes"] if began else 0)
     words = _WORDS.get(status, f"status {status}")
-    raise _stopped(folder, f"training ended by {words}: {last_error(log) or 'its last words are in the log'}")
+    if told is not None and status > _SIGNALLED:
+        words = "an error"  # for which srun has ended the other processes
+    raise _stopped(folder, f"training ended by {words}: {told or 'its last words are in the log'}")
 
 
-def last_error(log: Path) -> str | None:
-    """The last message of ours in a log."""
+def last_error(log: Path, after: int = 0) -> str | None:
+    """The last message of ours in a log.
+
+    Args:
+        after: so many bytes of it do not count.
+    """
     if not log.exists():
         return None
     with open(log, "rb") as file:
-        file.seek(max(0, log.stat().st_size - _LAST_BYTES))
+        file.seek(max(after, log.stat().st_size - _LAST_BYTES))
         lines = file.read().decode(errors="replace").splitlines()
     ours = [line for line in lines if line.startswith("tsugiki: ")]
     problems = [number for number, line in enumerate(lines) if line.endswith("problem(s); nothing was started")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from importlib import import_module
@@ -142,18 +143,19 @@ def _begin(arguments: argparse.Namespace) -> None:
     from slurm.attempts import begin
 
     job = _job(arguments)
-    begin(job.folder, _directories(job.run)["train"])
+    begin(job.folder, _directories(job.run)["train"], _log(job))
 
 
 def _end(arguments: argparse.Namespace) -> None:
-    import os
-
     from slurm.attempts import AGAIN, end
 
     job = _job(arguments)
-    log = job.folder / f"{os.environ.get('SLURM_JOB_ID')}-train.log"
     checkpoints = _directories(job.run)["train"]
-    if end(job.folder, checkpoints, log, arguments.status, nodes_answer=arguments.nodes_answer == "yes") == AGAIN:
+    if end(job.folder, checkpoints, _log(job), arguments.status, nodes_answer=arguments.nodes_answer == "yes") == AGAIN:
         from configs.errors import UnfinishedError
 
         raise UnfinishedError("training is not finished, and goes on from its last checkpoint")
+
+
+def _log(job: Job) -> Path:
+    return job.folder / f"{os.environ.get('SLURM_JOB_ID')}-train.log"

@@ -103,8 +103,11 @@ def _going_on(job: Job) -> list[str]:
     if job.site.requeue:
         lines += [
             'if [ "$verdict" -eq 75 ]; then',
-            '  scontrol requeue "$SLURM_JOB_ID"',
-            "  sleep 60  # it ends this script",
+            "  # The controller may be away for a while; it ends this script.",
+            "  for _ in {1..60}; do",
+            '    scontrol requeue "$SLURM_JOB_ID" && sleep 60',
+            "    sleep 10",
+            "  done",
             "fi",
         ]
     return [*lines, 'exit "$verdict"']

@@ -114,13 +114,29 @@ class Cluster:
         process.kill()
         process.wait()
 
+    def fail_node(self, name: str) -> None:
+        """Crash a node, and tell slurmctld at once, as a health check of the cluster does."""
+        self.kill_node(name)
+        self.ask("scontrol", "update", f"nodename={name}", "state=down", "reason=failed")
+
+    def kill_controller(self) -> None:
+        """Crash slurmctld: jobs run on, and no command of Slurm is answered."""
+        self.kill_node("slurmctld")
+
+    def start_controller(self) -> None:
+        """Start slurmctld again with what it knew."""
+        self._run("slurmctld", *self._in_switch().split(), "slurmctld", "-D", "-f", f"{self.folder}/slurm.conf")
+        self._until(lambda: self._ready() == set(self._running) & set(self._names()), "slurmctld does not answer")
+
     def start_node(self, name: str) -> None:
         """Boot a node, and wait until it answers."""
         self._boot(name)
         self._until(lambda: self._ready() == set(self._running) & set(self._names()), f"{name} does not answer")
 
-    def wake_nodes(self) -> None:
-        """Boot the nodes that do not run."""
+    def wake(self) -> None:
+        """Start what does not run."""
+        if "slurmctld" not in self._running:
+            self.start_controller()
         for name in self._names():
             if name not in self._running:
                 self.start_node(name)

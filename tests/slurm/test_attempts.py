@@ -20,13 +20,13 @@ def save(checkpoints: Path, step: int) -> None:
 def test_three_starts_without_a_step_more_are_enough(tmp_path: Path) -> None:
     checkpoints = tmp_path / "checkpoints"
     for _ in range(3):
-        begin(tmp_path / "slurm", checkpoints)
+        begin(tmp_path / "slurm", checkpoints, tmp_path / "log")
     with pytest.raises(UserError, match="3 starts have not brought it beyond step 0"):
-        begin(tmp_path / "slurm", checkpoints)
+        begin(tmp_path / "slurm", checkpoints, tmp_path / "log")
     with pytest.raises(UserError, match="does not go on: 3 starts"):
-        begin(tmp_path / "slurm", checkpoints)
+        begin(tmp_path / "slurm", checkpoints, tmp_path / "log")
     forget(tmp_path / "slurm")
-    begin(tmp_path / "slurm", checkpoints)
+    begin(tmp_path / "slurm", checkpoints, tmp_path / "log")
     assert len(starts(tmp_path / "slurm")) == 1
 
 
@@ -34,9 +34,9 @@ def test_a_step_more_in_a_checkpoint_is_progress(tmp_path: Path) -> None:
     checkpoints = tmp_path / "checkpoints"
     for step in (4, 8):
         for _ in range(3):
-            begin(tmp_path / "slurm", checkpoints)
+            begin(tmp_path / "slurm", checkpoints, tmp_path / "log")
         save(checkpoints, step)
-    begin(tmp_path / "slurm", checkpoints)
+    begin(tmp_path / "slurm", checkpoints, tmp_path / "log")
     assert [start["step"] for start in starts(tmp_path / "slurm")] == [0, 0, 0, 4, 4, 4, 8]
 
 
@@ -78,3 +78,19 @@ def test_a_failure_stops_the_chain_with_its_reason(tmp_path: Path, log: str, sta
     with pytest.raises(UserError, match="training does not go on: training ended by "):
         end(tmp_path / "slurm", tmp_path / "c", tmp_path / "log", status, nodes_answer=True)
     assert reason in (why_stopped(tmp_path / "slurm") or "")
+
+
+def test_what_an_earlier_start_said_is_not_why_this_one_failed(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("tsugiki: training has stopped after step 4\n")
+    begin(tmp_path / "slurm", tmp_path / "c", log)
+    with open(log, "a") as out:
+        out.write("Killed\n")
+    with pytest.raises(UserError, match="by SIGKILL, perhaps for want of memory: its last words are in the log"):
+        end(tmp_path / "slurm", tmp_path / "c", log, 137, nodes_answer=True)
+
+
+def test_one_that_was_ended_because_another_failed_is_not_blamed(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("tsugiki: more than 10 steps skipped\n")
+    with pytest.raises(UserError, match="training ended by an error: more than 10"):
+        end(tmp_path / "slurm", tmp_path / "c", tmp_path / "log", 137, nodes_answer=True)
