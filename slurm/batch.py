@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from configs.errors import UserError
 
-_FIELDS = ("jobid", "state", "reason", "nodelist", "restartcnt", "starttime", "endtime")
+_FIELDS = ("arrayjobid", "state", "reason", "nodelist", "restartcnt", "starttime", "endtime")
 _ALIVE = (
     "PENDING",
     "RUNNING",
@@ -72,27 +72,36 @@ def states(jobs: Sequence[str]) -> dict[str, JobState]:
 
 
 def _known_to(said: str, jobs: Sequence[str]) -> dict[str, JobState]:
-    found = {}
+    found: dict[str, list[JobState]] = {}
     for line in said.splitlines():
         job, state, reason, nodes, restarts, start, end = (one.strip() or None for one in line.split("|")[:7])
         if job in jobs and job is not None and state is not None:
-            found[job] = JobState(state, _none(reason), nodes, int(restarts or 0), _none(start), _none(end))
-    return found
+            one = JobState(state, _none(reason), nodes, int(restarts or 0), _none(start), _none(end))
+            found.setdefault(job, []).append(one)
+    return {job: _together(states) for job, states in found.items()}
+
+
+def _together(states: Sequence[JobState]) -> JobState:
+    """The jobs of an array as one: what still runs or waits comes before what failed, and that before what is done."""
+    first = min(states, key=lambda one: (one.state != "RUNNING", not one.alive, one.state == "COMPLETED"))
+    nodes = sorted({one.nodes for one in states if one.nodes is not None and one.state == first.state})
+    return replace(first, nodes=",".join(nodes) or None, restarts=sum(one.restarts for one in states))
 
 
 def _accounted(jobs: Sequence[str]) -> dict[str, JobState]:
-    fields = "--format=JobIDRaw,State,Reason,NodeList,Restarts,Start,End"
+    fields = "--format=JobID,State,Reason,NodeList,Restarts,Start,End"
     asked = ["sacct", "--allocations", "--noheader", "--parsable2", f"--jobs={','.join(jobs)}", fields]
     done = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=_TO_ANSWER_S)
     # Without accounting it fails, and nothing is known.
     rows = [line.split("|") for line in done.stdout.splitlines()] if done.returncode == 0 else []
-    return {
-        row[0]: JobState(
-            row[1].split()[0], _none(row[2]), _none(row[3]), int(row[4] or 0), _none(row[5]), _none(row[6])
-        )
-        for row in rows
-        if len(row) == 7 and row[1]
-    }
+    found: dict[str, list[JobState]] = {}
+    for row in rows:
+        if len(row) == 7 and row[1]:
+            one = JobState(
+                row[1].split()[0], _none(row[2]), _none(row[3]), int(row[4] or 0), _none(row[5]), _none(row[6])
+            )
+            found.setdefault(row[0].split("_")[0], []).append(one)
+    return {job: _together(states) for job, states in found.items()}
 
 
 def _none(word: str | None) -> str | None:

@@ -12,7 +12,7 @@ from configs.errors import UserError
 from configs.lock import exclusive
 from slurm import attempts, batch
 from slurm.render import render
-from slurm.script import STAGES, BatchStage, Job
+from slurm.script import STAGES, BatchStage, Job, scripts_of
 
 CHAIN = "jobs.json"
 """The jobs of the latest submission, by stage, in the order they were submitted."""
@@ -20,24 +20,27 @@ CHAIN = "jobs.json"
 
 @dataclass(frozen=True)
 class Step:
-    """A stage that is not complete, its script, and how many jobs of it there are to be."""
+    """A stage that is not complete, and the scripts that are to be submitted for it, one after the other."""
 
     stage: BatchStage
-    script: Path
-    jobs: int
+    scripts: tuple[Path, ...]
 
 
-def write_scripts(job: Job, folder: Path) -> dict[str, Path]:
-    """Write the script of every stage; gives their paths."""
+def write_scripts(job: Job, folder: Path) -> list[Path]:
+    """Write the scripts of every stage; gives their paths."""
     if folder == job.folder:
         make_private(job)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    paths = {}
-    for number, stage in enumerate(STAGES, start=1):
-        paths[stage.name] = folder / f"{number}-{stage.name}.sbatch"
-        with atomic_file(paths[stage.name]) as out:
+    paths = _paths(job, folder)
+    for stage, path in paths.items():
+        with atomic_file(path) as out:
             out.write(render(job, stage).encode())
-    return paths
+    return list(paths.values())
+
+
+def _paths(job: Job, folder: Path) -> dict[BatchStage, Path]:
+    numbered = enumerate(scripts_of(job.run).values(), start=1)
+    return {one: folder / f"{number}-{one.name}.sbatch" for number, scripts in numbered for one in scripts}
 
 
 def steps(job: Job, directories: Mapping[str, Path], first: str | None) -> list[Step]:
@@ -55,9 +58,12 @@ def steps(job: Job, directories: Mapping[str, Path], first: str | None) -> list[
     if missing:
         raise UserError(f"--from {first}: {', '.join(missing)} is not complete; leave --from out to have it done")
     todo = [stage for stage in STAGES[begin:] if not _complete(directories[stage.name])]
-    paths = {stage.name: job.folder / f"{number}-{stage.name}.sbatch" for number, stage in enumerate(STAGES, start=1)}
+    paths, scripts = _paths(job, job.folder), scripts_of(job.run)
     several = 1 if job.site.requeue else job.run.slurm.jobs
-    return [Step(stage, paths[stage.name], several if stage.trains else 1) for stage in todo]
+    return [
+        Step(stage, tuple(paths[one] for one in scripts[stage.name]) * (several if stage.trains else 1))
+        for stage in todo
+    ]
 
 
 def submit(job: Job, todo: list[Step]) -> dict[str, list[str]]:
@@ -92,9 +98,10 @@ def _submit_step(step: Step, submitted: dict[str, list[str]]) -> None:
     before = next(reversed(submitted.values()), [])
     needs = [f"afterok:{before[-1]}"] if before else []
     mine = submitted.setdefault(step.stage.name, [])
-    for _ in range(step.jobs):
-        # One after the other, however the one before ended: it has said whether the next may go on.
-        mine.append(batch.submit(step.script, [*needs, *([f"afterany:{mine[-1]}"] if mine else [])]))
+    for script in step.scripts:
+        # One after the other, however the one before ended: it has said whether the next may go on, and what an array
+        # has left undone its successor does.
+        mine.append(batch.submit(script, [*needs, *([f"afterany:{mine[-1]}"] if mine else [])]))
 
 
 def chain_of(folder: Path) -> dict[str, list[str]]:

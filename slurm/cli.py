@@ -70,7 +70,7 @@ def _render(arguments: argparse.Namespace) -> None:
     from slurm.chain import write_scripts
 
     job = _job(arguments)
-    for path in write_scripts(job, arguments.out or job.folder).values():
+    for path in write_scripts(job, arguments.out or job.folder):
         say(str(path))
 
 
@@ -80,7 +80,7 @@ def _submit(arguments: argparse.Namespace) -> None:
     job = _job(arguments)
     todo = steps(job, _directories(job.run), arguments.first)
     if arguments.dry_run:
-        plan = {step.stage.name: step.jobs for step in todo}
+        plan = {step.stage.name: len(step.scripts) for step in todo}
         say(
             json.dumps(plan)
             if arguments.json

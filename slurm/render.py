@@ -16,6 +16,9 @@ def render(job: Job, stage: BatchStage) -> str:
     lines = beginning(job, stage)
     if stage.trains:
         lines += _training(job, stage)
+    elif stage.array is not None:
+        share = f'"$SLURM_ARRAY_TASK_ID/{stage.array}"'
+        lines.append(job.alone(f"{job.on_run(stage.command)} {share}"))
     else:
         lines.append(job.alone(job.on_run(stage.command)))
     return "\n".join(lines) + "\n"

@@ -24,6 +24,8 @@ class BatchStage:
     command: str
     """Words after `python -m`."""
     trains: bool = False
+    array: int | None = None
+    """So many jobs of one array, each with its number in the command; none is one job."""
 
 
 STAGES = (
@@ -33,6 +35,14 @@ STAGES = (
     BatchStage("train", "pretrain train", trains=True),
     BatchStage("export", "pretrain export"),
 )
+
+
+def scripts_of(run: Run) -> dict[str, list[BatchStage]]:
+    """What is submitted for each stage, one after the other; the last finishes it."""
+    found = {stage.name: [stage] for stage in STAGES}
+    if run.slurm.corpus_jobs > 1:
+        found["corpus"].insert(0, BatchStage("corpus-array", "corpus share", array=run.slurm.corpus_jobs))
+    return found
 
 
 @dataclass(frozen=True)
@@ -95,8 +105,9 @@ def _options(job: Job, stage: BatchStage) -> list[str]:
         f"--ntasks-per-node={tasks}",
         f"--cpus-per-task={cpus}",
         f"--time={settings.time}",
-        f"--output={_in_quotes(f'{job.folder}/%j-{stage.name}.log')}",
+        f"--output={_in_quotes(f'{job.folder}/{log_name(stage)}')}",
         "--open-mode=append",
+        *([f"--array=0-{stage.array - 1}"] if stage.array is not None else []),
         "--requeue" if site.requeue else "--no-requeue",
         f"--export={','.join(PASSED_ON)}",
     ]
@@ -105,6 +116,11 @@ def _options(job: Job, stage: BatchStage) -> list[str]:
     if stage.trains:
         options += _of_training(job)
     return [*options, *site.options]
+
+
+def log_name(stage: BatchStage) -> str:
+    """Name of the stage's log, as sbatch fills it in; of an array, of each of its jobs."""
+    return f"%j-{stage.name}.log" if stage.array is None else f"%A_%a-{stage.name.removesuffix('-array')}.log"
 
 
 def _in_quotes(path: str) -> str:

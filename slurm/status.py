@@ -63,7 +63,7 @@ def _of(run: Run, name: str, directory: Path, numbers: Sequence[str], known: Map
     stopped = attempts.why_stopped(folder) if name == "train" else None
     if stopped is not None and state != "complete":
         state, reason = "stopped", stopped
-    log = folder / f"{job}-{name}.log" if job is not None else None
+    log = _log_of(folder, job, name) if job is not None else None
     lines = last_lines(log) if log is not None else []
     if log is not None and found is not None and state.startswith(("failed", "node_fail", "timeout", "out_of")):
         reason = attempts.last_error(log) or reason
@@ -80,6 +80,12 @@ def _of(run: Run, name: str, directory: Path, numbers: Sequence[str], known: Map
         log=str(log) if lines else None,
         last_lines=tuple(line for line in lines if line.strip())[-_LINES:],
     )
+
+
+def _log_of(folder: Path, job: str, name: str) -> Path:
+    """Of the jobs of an array, the one that was written to last."""
+    of_array = sorted(folder.glob(f"{job}_*-{name}.log"), key=lambda path: path.stat().st_mtime_ns)
+    return of_array[-1] if of_array else folder / f"{job}-{name}.log"
 
 
 def _current(numbers: Sequence[str], known: Mapping[str, JobState]) -> tuple[str | None, JobState | None]:

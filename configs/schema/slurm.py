@@ -20,7 +20,7 @@ class Slurm(Section):
     account: str | None = None
     """Account that is charged; none takes the site's."""
     nodes: int = Field(default=1, ge=1)
-    """Nodes of the training job; the other stages run on one."""
+    """Nodes of the training job; each job of another stage runs on one."""
     gpus_per_node: int = Field(default=0, ge=0)
     """GPUs of each node; 0 asks for none."""
     gpu: str | None = operational(None)
@@ -34,5 +34,7 @@ class Slurm(Section):
     """Time limit of one job, as [days-]hours:minutes:seconds."""
     launcher: Literal["srun", "torchrun"] = operational("srun")
     """What starts the processes of training."""
+    corpus_jobs: int = operational(1, ge=1)
+    """Jobs that make the corpus together, as an array; one more then finishes it."""
     jobs: int = operational(10, ge=1)
     """Jobs of training that follow one another where a site forbids requeue; those left over end at once."""

@@ -11,7 +11,7 @@ from configs.errors import ConfigError, UserError
 from configs.load import load
 from configs.schema.site import SITES, Site, site_named
 from slurm.render import render
-from slurm.script import STAGES, Job
+from slurm.script import STAGES, Job, scripts_of
 from tests.slurm.cluster import Cluster
 from tests.tiny import tiny_run
 from tsugiki.__main__ import main
@@ -26,7 +26,7 @@ NODES = (
     "slurm={partition: gpu, nodes: 4, gpus_per_node: 8, cpus_per_task: 12, memory_gib: 900, time: '2-00:00:00'}",
 )
 SITE_NAMES = sorted(path.stem for path in SITES.glob("*.yaml"))
-LAYOUTS = {"single": (), "torchrun": (*NODES, "slurm.launcher=torchrun")} | {
+LAYOUTS = {"single": ("slurm.corpus_jobs=3",), "torchrun": (*NODES, "slurm.launcher=torchrun")} | {
     site: (*NODES, f"slurm.site={site}") for site in SITE_NAMES
 }
 
@@ -35,7 +35,7 @@ def scripts(tmp_path: Path, layout: str) -> dict[str, str]:
     """The scripts of a run that does not name this test's folder."""
     run = tiny_run(tmp_path, "run.dir=runs/tiny", *LAYOUTS[layout])
     job = Job(run, RUN_FILE, site_named(run.slurm.site), "/opt/python", ("pretrain.optim.lr=2e-5",))
-    return {stage.name: render(job, stage) for stage in STAGES}
+    return {one.name: render(job, one) for stages in scripts_of(run).values() for one in stages}
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
