@@ -23,9 +23,9 @@ TWO_NODES = (
 )
 # Long enough to be met in the middle.
 LONG = (
-    "pretrain.stages={all: {tokens: 102400, mixture: {inhouse: 0.8, english: 0.2}}}",
-    "pretrain.checkpoint.every_steps=100",
-    "pretrain.evaluate.every_steps=400",
+    "pretrain.stages={all: {tokens: 40960, mixture: {inhouse: 0.8, english: 0.2}}}",
+    "pretrain.checkpoint.every_steps=40",
+    "pretrain.evaluate.every_steps=80",
 )
 
 

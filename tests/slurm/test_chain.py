@@ -41,7 +41,7 @@ def test_warned_of_its_end_training_goes_on_by_itself_to_the_same_model(
 def test_cancelled_and_submitted_again_it_ends_with_the_same_model(packed: NewPlace, calm_model: ModelOf) -> None:
     run = packed("run")
     run.submit()
-    run.until_step(150)
+    run.until_step(60)
     run.does("cancel")
     run.until_over()
     assert run.status()["export"]["state"] == "cancelled"

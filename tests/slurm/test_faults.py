@@ -32,7 +32,7 @@ def test_a_node_that_dies_costs_no_step_of_the_result(
 ) -> None:
     run = packed("run", *words)
     run.submit()
-    run.until_step(150)
+    run.until_step(60)
     lose(run.cluster, how, node)
     run.until(lambda: run.status()["train"]["state"] == "waiting")
     run.cluster.start_node(node)
@@ -46,7 +46,7 @@ def test_the_controller_may_be_away_when_training_stops(packed: NewPlace, calm_m
     """The head node of the cluster crashes; the training saves and cannot say so until it is back."""
     run = packed("run")
     run.submit()
-    run.until_step(150)
+    run.until_step(60)
     run.cluster.kill_controller()
     (run.run.run.dir / "stop").touch()
     run.until_logged("goes on from its last checkpoint")
@@ -60,7 +60,7 @@ def test_the_controller_may_be_away_when_training_stops(packed: NewPlace, calm_m
 def test_the_controller_may_be_away_while_training_runs_to_its_end(packed: NewPlace, calm_model: ModelOf) -> None:
     run = packed("run")
     run.submit()
-    run.until_step(150)
+    run.until_step(60)
     run.cluster.kill_controller()
     run.until(lambda: (run.run.run.dir / "checkpoints" / "manifest.json").exists())
     run.cluster.start_controller()
