@@ -104,3 +104,8 @@ NewPlace = Callable[..., Place]
 
 ModelOf = Callable[..., dict[str, str]]
 """The model of a run that nobody disturbed, by its overrides."""
+
+
+def lose(cluster: Cluster, how: str, node: str) -> None:
+    """Crash a node: slurmctld notices by itself, or is told."""
+    (cluster.kill_node if how == "killed" else cluster.fail_node)(node)

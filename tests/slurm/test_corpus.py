@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from configs.journal import JOURNAL
+
 from tests.corpus.corpora import bytes_of
 from tests.slurm.cluster import Cluster
-from tests.slurm.place import Place
+from tests.slurm.place import Place, lose
 from tests.tiny import write_base, write_documents, write_run_file
 from tsugiki.__main__ import main
 
 pytestmark = pytest.mark.slurm
 
 SMALL_TASKS = "corpus.limits.task_bytes=4000"
-ARRAY = "slurm.corpus_jobs=3"
 REPOSITORY = Path(__file__).parents[2]
 
 OnCluster = Callable[..., Place]
@@ -27,7 +30,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A corpus of many small tasks that was made on this machine."""
     root = tmp_path_factory.mktemp("texts")
     write_base(root / "base")
-    write_documents(root, 600)
+    write_documents(root, 250)
     run_file = write_run_file(root)
     assert main(["corpus", "build", str(run_file), "--set", SMALL_TASKS]) == 0
     return root
@@ -47,6 +50,11 @@ def submitted(run: Place) -> list[str]:
     return jobs["corpus"]
 
 
+def read_journal(directory: Path) -> list[dict[str, Any]]:
+    """What happened to a directory, and on which machine."""
+    return [json.loads(line) for line in (directory / JOURNAL).read_text().splitlines()]
+
+
 def markers(run: Place) -> int:
     """Tasks that are done."""
     return len(list((run.run.run.dir / "corpus" / ".tasks").glob("*.json")))
@@ -60,18 +68,38 @@ def assert_the_same(run: Place, local: Path) -> None:
     assert {name for name in right if made[name] != right[name]} == set()
 
 
-@pytest.mark.slow
-def test_an_array_makes_the_corpus_and_loses_nothing_with_a_node(local: Path, on_cluster: OnCluster) -> None:
-    run = on_cluster(ARRAY)
+@pytest.mark.parametrize(
+    "how", [pytest.param("failed", marks=pytest.mark.slow), pytest.param("killed", marks=pytest.mark.soak)]
+)
+def test_an_array_makes_the_corpus_and_loses_nothing_with_a_node(
+    local: Path, on_cluster: OnCluster, tmp_path: Path, how: str
+) -> None:
+    """Of three, on two nodes that one of them takes whole; the dead node stays away."""
+    (tmp_path / "site.yaml").write_text("options: [--exclusive]\n")
+    run = on_cluster("slurm.corpus_jobs=3", f"slurm.site={tmp_path}/site.yaml")
     array, last = submitted(run)
-    run.until(lambda: markers(run) > 30)
-    assert not (run.run.run.dir / "corpus" / "manifest.json").exists()
-    node = run.cluster.ask("squeue", "--noheader", f"--job={array}_1", "--format=%N").strip()
-    run.cluster.fail_node(node)
-    run.until(lambda: not (run.status()["corpus"]["state"] == "running" and node in run.status()["corpus"]["nodes"]))
-    run.cluster.start_node(node)
+    run.until(lambda: markers(run) > 10)
+    lose(run.cluster, how, "node2")
+    assert markers(run) < 100
     run.until_over()
     assert_the_same(run, local)
-    logs = {path.name: path.read_text() for path in run.folder.glob("*-corpus.log")}
-    assert logs.keys() == {f"{array}_{k}-corpus.log" for k in range(3)} | {f"{last}-corpus.log"}
-    assert all("all tasks are done" in logs[f"{array}_{k}-corpus.log"] for k in range(3))
+    log_of = {path.name.removesuffix("-corpus.log"): path.read_text() for path in run.folder.glob("*-corpus.log")}
+    assert log_of.keys() == {f"{array}_{k}" for k in range(3)} | {last}
+    assert all("all tasks are done" in log_of[f"{array}_{k}"] for k in range(3))
+    hosts = [(line["event"], line["host"]) for line in read_journal(run.run.run.dir / "corpus")]
+    assert hosts.count(("started", "node2")) == 1
+    assert hosts.count(("started", "node1")) == 4
+    assert hosts[-1] == ("finished", "node1")
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("how", ["failed", "killed"])
+def test_one_job_makes_the_corpus_and_goes_on_after_its_node(local: Path, on_cluster: OnCluster, how: str) -> None:
+    run = on_cluster()
+    submitted(run)
+    run.until(lambda: markers(run) > 10)
+    node = run.status()["corpus"]["nodes"]
+    lose(run.cluster, how, node)
+    run.until_over()
+    assert run.status()["corpus"]["restarts"] == 1
+    assert_the_same(run, local)

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.slurm.cluster import Cluster
-from tests.slurm.place import ModelOf, NewPlace
+from tests.slurm.place import ModelOf, NewPlace, lose
 
 pytestmark = pytest.mark.slurm
 
 MEGATRON = ("pretrain.engine=megatron", "pretrain.parallel={tensor: 2}")
-
-
-def lose(cluster: Cluster, how: str, node: str) -> None:
-    """Crash a node: slurmctld notices by itself, or is told."""
-    (cluster.kill_node if how == "killed" else cluster.fail_node)(node)
 
 
 @pytest.mark.parametrize(
