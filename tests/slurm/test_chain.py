@@ -8,6 +8,8 @@ from tests.slurm.place import ModelOf, NewPlace
 
 pytestmark = pytest.mark.slurm
 
+MADE = ("corpus", "tokenizer", "tokens", "packed", "checkpoints", "model", "tensorboard")
+
 
 @pytest.mark.slow
 def test_a_run_goes_from_text_to_a_model_on_two_nodes(place: NewPlace) -> None:
@@ -19,6 +21,10 @@ def test_a_run_goes_from_text_to_a_model_on_two_nodes(place: NewPlace) -> None:
     assert train["nodes"] == "node[1-2]"
     assert (train["training"]["step"], train["training"]["tokens"]) == (12, 3072)
     assert run.does("submit") == "everything is complete\n"
+    # Nobody else can read what holds in-house text.
+    made = [path for path in run.run.run.dir.rglob("*") if path.relative_to(run.run.run.dir).parts[0] in MADE]
+    assert len(made) > 50
+    assert {path for path in made if path.stat().st_mode & 0o077} == set()
 
 
 @pytest.mark.parametrize("often", [pytest.param(1, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.soak)])

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from configs.journal import JOURNAL
-
 from tests.corpus.corpora import bytes_of
 from tests.slurm.cluster import Cluster
 from tests.slurm.place import Place, lose

@@ -104,3 +104,26 @@ def test_complete_stages_are_skipped_and_a_dry_run_submits_nothing(
     assert "--from export: pack, train is not complete" in capsys.readouterr().err
     assert main(["slurm", "status", run_file]) == 1
     assert "no job was submitted for this run" in capsys.readouterr().err
+
+
+def test_a_job_has_no_variable_of_its_submitter_that_is_not_named(
+    tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny_run(tmp_path)
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    monkeypatch.setenv("PRIVATE_KEY", "hf_secret")
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    assert main(["slurm", "render", str(tmp_path / "run.yaml")]) == 0
+    script = tmp_path / "run" / "slurm" / "1-corpus.sbatch"
+    lines = script.read_text().splitlines()
+    launch = lines[-1][: lines[-1].index(" /")]  # srun and its options
+    script.write_text("\n".join([*lines[:-1], f"env > {tmp_path}/job", f"{launch} env > {tmp_path}/step", ""]))
+    job = cluster.ask("sbatch", "--parsable", "--wait", str(script)).strip()
+    for seen in ("job", "step"):
+        environment = (tmp_path / seen).read_text()
+        assert f"HF_HOME={tmp_path}\n" in environment
+        assert "hf_secret" not in environment
+        assert "HF_HUB_OFFLINE=1\n" in environment
+    kept = [path for path in (cluster.folder / "state").rglob("*") if path.is_file()]
+    assert not [path for path in kept if b"hf_secret" in path.read_bytes()]
+    assert "hf_secret" not in cluster.ask("scontrol", "show", "job", job)
