@@ -88,6 +88,17 @@ def test_an_error_ends_the_program_with_its_status_and_message(
     assert capsys.readouterr() == ("", message)
 
 
+@pytest.mark.parametrize(("rank", "told"), [("0", 1), ("1", 0), ("3", 0)])
+def test_a_wrong_run_file_is_told_by_the_first_process_of_a_launch_alone(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, rank: str, told: int
+) -> None:
+    monkeypatch.setenv("RANK", rank)
+    monkeypatch.setattr(cli, "_FIRST_TELLS_S", 0.01)
+    wrong = ConfigError([Problem(Place("run.yaml", 2, 3), "run.seed", "wrong")])
+    assert cli.main("test", raising(wrong), []) == 2
+    assert capsys.readouterr().err.count("run.yaml:2:3: run.seed: wrong") == told
+
+
 def test_what_is_done_gives_its_lines_and_status_zero(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main("test", doing(lambda: cli.say("結果")), []) == 0
     assert capsys.readouterr() == ("結果\n", "")
