@@ -43,7 +43,7 @@ def place(tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> 
     """Where a run has everything to do."""
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
     tiny_run(tmp_path)
-    return lambda name, *words: Place(tmp_path, cluster, f"run.dir={tmp_path}/{name}", *words)
+    return lambda name, *words: Place(tmp_path / "run.yaml", cluster, f"run.dir={tmp_path}/{name}", *words)
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +52,7 @@ def _packed_root(tmp_path_factory: pytest.TempPathFactory, _cluster: Cluster) ->
     with pytest.MonkeyPatch.context() as alone:
         alone.setenv("OMP_NUM_THREADS", "1")
         tiny_run(root)
-        first = Place(root, _cluster, f"run.dir={root}/packed", *LONG)
+        first = Place(root / "run.yaml", _cluster, f"run.dir={root}/packed", *LONG)
         for noun, verb in (("corpus", "build"), ("tokenizer", "extend"), ("pretrain", "pack")):
             assert main([noun, verb, *first.words]) == 0
     return root
@@ -65,7 +65,7 @@ def packed(_packed_root: Path, tmp_path: Path, cluster: Cluster, monkeypatch: py
 
     def new(name: str, *words: str) -> Place:
         shutil.copytree(_packed_root / "packed", tmp_path / name)
-        return Place(_packed_root, cluster, f"run.dir={tmp_path}/{name}", *LONG, *words)
+        return Place(_packed_root / "run.yaml", cluster, f"run.dir={tmp_path}/{name}", *LONG, *words)
 
     return new
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from configs.atomic_file import sha256_of
+from configs.load import load
 from configs.schema.run import Run
 from tests.slurm.cluster import Cluster
-from tests.tiny import tiny_run
 from tsugiki.__main__ import main
 
 TWO_NODES = (
@@ -30,12 +30,12 @@ LONG = (
 
 
 class Place:
-    """The run of a run file in `root`, with overrides; it is submitted and watched in this process."""
+    """The run of a run file, with overrides; it is submitted and watched in this process."""
 
-    def __init__(self, root: Path, cluster: Cluster, *words: str) -> None:
+    def __init__(self, run_file: Path, cluster: Cluster, *words: str) -> None:
         self.cluster = cluster
-        self.run: Run = tiny_run(root, *TWO_NODES, *words)
-        self.words = [str(root / "run.yaml"), *(part for word in (*TWO_NODES, *words) for part in ("--set", word))]
+        self.run = load(run_file, Run, (*TWO_NODES, *words))
+        self.words = [str(run_file), *(part for word in (*TWO_NODES, *words) for part in ("--set", word))]
         self.folder = self.run.run.dir / "slurm"
 
     def does(self, verb: str, *words: str) -> str:

@@ -39,7 +39,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def on_cluster(local: Path, tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> OnCluster:
     """The same texts, where nothing is done yet; the chain after the corpus waits for ever."""
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
-    return lambda *words: Place(local, cluster, f"run.dir={tmp_path}/run", SMALL_TASKS, *words)
+    return lambda *words: Place(local / "run.yaml", cluster, f"run.dir={tmp_path}/run", SMALL_TASKS, *words)
 
 
 def submitted(run: Place) -> list[str]:

@@ -45,7 +45,7 @@ def test_fewer_nodes_take_the_same_batches_to_the_same_losses(packed: NewPlace, 
     one.until_step(60)
     one.does("cancel")
     one.until_over()
-    fewer = Place(Path(one.words[0]).parent, one.cluster, *one.words[2::2], "slurm.nodes=1")
+    fewer = Place(Path(one.words[0]), one.cluster, *one.words[2::2], "slurm.nodes=1")
     fewer.submit()
     fewer.until_over()
     assert fewer.status()["train"]["nodes"] in ("node1", "node2")

@@ -1,0 +1,34 @@
+"""The quickstart's chain on two nodes: the text of the repository, SmolLM2-135M, every stage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.slurm.cluster import Cluster
+from tests.slurm.place import Place
+
+REPOSITORY = Path(__file__).parents[2]
+BASE = REPOSITORY / "models" / "smollm2-135m-instruct"
+
+
+@pytest.mark.slurm
+@pytest.mark.soak
+@pytest.mark.timeout(5400)
+@pytest.mark.skipif(not BASE.exists(), reason="the base model is not there; `make setup` fetches it")
+def test_it_goes_from_submit_to_an_exported_model(
+    tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a sequence for each node in a step, and as many steps as show that it learns."""
+    monkeypatch.chdir(REPOSITORY)
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    fewer = ("pretrain.batch_tokens=2048", "pretrain.stages.all.tokens=12288", "pretrain.checkpoint.every_steps=3")
+    run = Place(Path("configs/quickstart.yaml"), cluster, f"run.dir={tmp_path}/run", *fewer, "slurm.corpus_jobs=2")
+    run.submit()
+    run.until_over(5000)
+    assert "model.safetensors" in run.model()
+    assert run.status()["train"]["nodes"] == "node[1-2]"
+    assert run.status()["train"]["training"]["step"] == 6
+    first, *_, last = run.metrics("step")
+    assert last["loss_nats"] < first["loss_nats"]
