@@ -7,12 +7,10 @@ is a coarsening of the base's (invariant I4).
 
 from __future__ import annotations
 
-import copy
-import json
 from typing import Any
 
-from configs.errors import UserError
 from tokenizer.byte_alphabet import to_bytes, to_piece
+from tokenizer.definition import pieces_of
 from tokenizer.extendable import Extendable, Extension
 from tokenizer.text_bytes import is_text_or_beginning
 
@@ -24,19 +22,19 @@ class ByteBpe(Extendable):
         definition: the content of `tokenizer.json`; taken over, do not change it afterwards.
         where: what messages call it.
     Raises:
-        UserError: if it is another kind of tokenizer, or damaged; names what was found.
+        UserError: if one piece has two ids, or two one.
     """
 
     kind = "byte-level BPE"
     invariants = ("I1", "I2", "I3", "I4", "I5", "I6", "I8", "I9")
 
     def __init__(self, definition: dict[str, Any], where: str) -> None:
-        _refuse_other_kinds(definition, where)
+        self._pieces = pieces_of(definition, where)
         super().__init__(definition, where)
 
     def _bytes_of(self) -> dict[int, bytes]:
         bytes_of: dict[int, bytes] = {}
-        for piece, number in self.definition["model"]["vocab"].items():
+        for number, piece in self._pieces.items():
             content = None if number in self.added_ids else to_bytes(piece)
             bytes_of[number] = piece.encode() if content is None else content
         for token in self.definition.get("added_tokens", []):
@@ -52,7 +50,7 @@ class ByteBpe(Extendable):
 
     def extended(self, extension: Extension) -> ByteBpe:
         """The same tokenizer with tokens, numbered from `size` on, and the merges that build them."""
-        definition = copy.deepcopy(self.definition)
+        definition = self.copied_definition()
         model = definition["model"]
         # An added token whose id the model's vocabulary lacks is renumbered when the file is loaded.
         for token in definition.get("added_tokens", []):
@@ -69,21 +67,6 @@ class ByteBpe(Extendable):
 
     def without_shortcut(self) -> ByteBpe:
         """The same without `ignore_merges`, which takes a whole word from the vocabulary and so hides dead merges."""
-        definition = copy.deepcopy(self.definition)
+        definition = self.copied_definition()
         definition["model"]["ignore_merges"] = False
         return ByteBpe(definition, self.where)
-
-
-def _refuse_other_kinds(definition: Any, where: str) -> None:
-    model = definition.get("model") if isinstance(definition, dict) else None
-    if not isinstance(model, dict) or not isinstance(model.get("vocab"), dict | list):
-        raise UserError(f"{where}: is no tokenizer.json of the tokenizers library: it has no model with a vocabulary")
-    kind = model.get("type")
-    if kind != "BPE":
-        raise UserError(f"{where}: holds a {kind} tokenizer; byte-level BPE can be extended so far")
-    if model.get("byte_fallback"):
-        raise UserError(f"{where}: holds a SentencePiece BPE with byte fallback; byte-level BPE can be extended so far")
-    if "merges" not in model:
-        raise UserError(f"{where}: has no merges, without which BPE cannot encode; the file is incomplete")
-    if "ByteLevel" not in json.dumps(definition.get("pre_tokenizer")):
-        raise UserError(f"{where}: holds a BPE that is not byte-level; byte-level BPE can be extended so far")

@@ -32,6 +32,7 @@ from tokenizer.fertility import curve
 from tokenizer.invariants import check, check_units
 from tokenizer.learn import extend
 from tokenizer.open import open_tokenizer
+from tokenizer.reload import refuse_reloaded_otherwise
 from tokenizer.stage import tokenizer_plan
 from tokenizer.units import count_units, to_batch
 from tokenizer.write import copy_tokenizer_files, hash_base_files
@@ -159,6 +160,7 @@ def _write(
     texts: dict[str, list[str]],
 ) -> Artifact:
     copy_tokenizer_files(builder, folder, extended)
+    refuse_reloaded_otherwise(builder.dir / "hf", extended, [text for some in texts.values() for text in some])
     recipe = {
         "method": run.tokenizer.init.method,
         "norm": run.tokenizer.init.norm,
@@ -189,8 +191,13 @@ def _write(
 
 
 def _spellings(base: Extendable, extension: Extension) -> list[list[int]]:
-    """For each new token the base's tokens its first merge is made of, down to old ones."""
-    spelled: dict[int, list[int]] = {}
+    """For each new token the base's tokens that its first merge is made of, down to old ones; without one, its own."""
+    merged = {merge.result for merge in extension.merges}
+    spelled = {
+        number: base.spelt(content)
+        for number, content in enumerate(extension.tokens, start=base.size)
+        if number not in merged
+    }
     for merge in extension.merges:
         if merge.result not in spelled:
             parts: Sequence[int] = (merge.left, merge.right)

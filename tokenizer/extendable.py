@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -78,9 +79,44 @@ class Extendable(ABC):
     def extended(self, extension: Extension) -> Extendable:
         """The same tokenizer with tokens, numbered from `size` on."""
 
+    @property
+    def byte_of(self) -> Mapping[int, int]:
+        """The byte that an id is for where a character is unknown; empty where all tokens are made of bytes."""
+        return {}
+
+    @property
+    def other_files(self) -> Mapping[str, bytes]:
+        """What the folder of such a tokenizer has beside `tokenizer.json`, by name."""
+        return {}
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What `tokenizer_config.json` says where the base has none."""
+        return {}
+
+    def encode_by_other_file(self, text: str) -> list[int] | None:
+        """Ids of a text by whatever else than `tokenizer.json` the folder has to encode with; none if nothing."""
+        return None
+
+    def copied_definition(self) -> dict[str, Any]:
+        """The definition with a model of its own, which the caller may change."""
+        model = dict(self.definition["model"])
+        model["vocab"] = model["vocab"].copy()
+        if "merges" in model:
+            model["merges"] = list(model["merges"])
+        return {**self.definition, "model": model}
+
     def without_shortcut(self) -> Extendable:
-        """The same without whatever hides that a token is never built from others."""
+        """The same for a token's text by itself: nothing put before it, nothing that hides how it is built."""
         return self
+
+    def spelt(self, content: bytes) -> list[int]:
+        """Ids of the text of a token by itself."""
+        return self._plain.encode(content.decode())
+
+    @cached_property
+    def _plain(self) -> Extendable:
+        return self.without_shortcut()
 
     @cached_property
     def backend(self) -> Tokenizer:

@@ -1,9 +1,10 @@
 """What must hold between a base tokenizer and its extension, checked on texts; numbers as in docs/tokenizer.md.
 
 I1 old ids keep their bytes. I2 ASCII text keeps its ids. I3 text without a new token keeps its ids. I4 every cut of
-the extension is a cut of the base. I5 round trip as before. I6 every new token is produced by its own text. I8 new
-tokens are valid UTF-8 or the beginning of one character, with a byte beyond ASCII. I9 each was learned inside a run
-that no morpheme boundary cuts.
+the extension is a cut of the base, where tokens are joined by merges. I5 round trip as before. I6 every new token is
+produced by its own text. I7 `tokenizer.model` and `tokenizer.json` agree wherever those of the base do. I8 new tokens
+are valid UTF-8 or the beginning of one character, with a byte beyond ASCII. I9 each was learned inside a run that no
+morpheme boundary cuts.
 """
 
 from __future__ import annotations
@@ -82,12 +83,19 @@ def _text(base: Extendable, extended: Extendable, text: str, new: Sequence[bytes
         yield Violation("I2", f"{name}: ASCII text has other ids")
     if before != after and not any(content in text.encode() for content in new):
         yield Violation("I3", f"{name}: no new token stands in it, and yet it has other ids")
-    if not cuts(extended, after) <= cuts(base, before):
+    if _files_disagree(extended, text, after) and not _files_disagree(base, text, before):
+        yield Violation("I7", f"{name}: tokenizer.model and tokenizer.json give it different ids, unlike the base's")
+    if "I4" in extended.invariants and not cuts(extended, after) <= cuts(base, before):
         yield Violation("I4", f"{name}: cut where the base does not cut")
     if base.backend.decode(before, skip_special_tokens=False) != extended.backend.decode(
         after, skip_special_tokens=False
     ):
         yield Violation("I5", f"{name}: decodes to another text than with the base")
+
+
+def _files_disagree(tokenizer: Extendable, text: str, ids: Sequence[int]) -> bool:
+    other = tokenizer.encode_by_other_file(text)
+    return other is not None and other != ids
 
 
 def cuts(tokenizer: Extendable, ids: Sequence[int]) -> set[int]:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
 
+from tokenizer.characters import in_order_of_gain, spelt_characters, with_characters
 from tokenizer.extendable import Extendable, Extension, Merge
 from tokenizer.text_bytes import is_text
 from tokenizer.units import unpack_unit
@@ -27,9 +28,13 @@ def extend(base: Extendable, unit_runs: Iterable[pa.RecordBatch], budget: int, m
     learned from, and then no merge reaches it. Such a token is given up and the others are learned again.
     """
     batches = list(unit_runs)
+    characters = spelt_characters(base, batches, min_count)
+    closed = base.extended(characters) if characters.tokens else base
+    batches = list(with_characters(base, characters, batches))
     unreachable: frozenset[bytes] = frozenset()
     while True:
-        extension = learn(base, batches, budget, min_count, unreachable)
+        words = learn(closed, batches, budget, min_count, unreachable)
+        extension = in_order_of_gain(characters, words, budget) if characters.tokens else words
         found = unreached(base.extended(extension), extension.tokens)
         if not found:
             return extension

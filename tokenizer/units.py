@@ -70,8 +70,7 @@ def morpheme_cuts(text: str) -> set[int]:
 
 def runs(text: str, base: Extendable) -> Iterator[list[int]]:
     """The runs of base tokens of a text, shortest possible, in order; runs of one token cannot be merged."""
-    text = base.normalised(text)
-    cuts = morpheme_cuts(text)
+    cuts = morpheme_cuts(base.normalised(text))
     encoding = base.backend.encode(text, add_special_tokens=False)
     run: list[int] = []
     start, word_before = 0, None

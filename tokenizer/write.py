@@ -13,7 +13,6 @@ from tokenizer.extendable import Extendable
 
 # Whatever belongs to a tokenizer: chat template, special tokens, settings. Never weights or model config.
 _FILES = (
-    "tokenizer_config.json",
     "special_tokens_map.json",
     "added_tokens.json",
     "chat_template.jinja",
@@ -28,14 +27,15 @@ def copy_tokenizer_files(builder: Builder, base: Path, extended: Extendable) -> 
     """Write `hf/` with the extended tokenizer and the base's other tokenizer files."""
     with builder.file("hf/tokenizer.json") as out:
         out.write(json.dumps(extended.definition, ensure_ascii=False, indent=1).encode())
-    for name in _FILES:
-        path = base / name
-        if not path.exists():
-            continue
+    for name, content in extended.other_files.items():
         with builder.file(f"hf/{name}") as out:
-            if name == "tokenizer_config.json":
-                out.write(_config(read_json(path)))
-            else:
+            out.write(content)
+    settings = base / "tokenizer_config.json"
+    with builder.file("hf/tokenizer_config.json") as out:
+        out.write(_config(read_json(settings) if settings.exists() else dict(extended.settings)))
+    for path in (base / name for name in _FILES):
+        if path.exists():
+            with builder.file(f"hf/{path.name}") as out:
                 out.write(path.read_bytes())
 
 

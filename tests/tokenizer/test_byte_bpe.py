@@ -1,11 +1,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
-import pytest
-
-from configs.errors import UserError
 from tokenizer.byte_bpe import ByteBpe
 from tokenizer.extendable import Extension, Merge
 
@@ -40,41 +36,6 @@ def test_special_tokens_keep_their_ids_when_they_stand_outside_the_vocabulary(ba
     )
     for token in base.definition["added_tokens"]:
         assert extended.backend.token_to_id(token["content"]) == token["id"]
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        pytest.param(
-            {"type": "Unigram"}, "holds a Unigram tokenizer; byte-level BPE can be extended so far", id="unigram"
-        ),
-        pytest.param(
-            {"byte_fallback": True},
-            "holds a SentencePiece BPE with byte fallback; byte-level BPE can be extended so far",
-            id="byte fallback",
-        ),
-        pytest.param(
-            {"merges": None}, "has no merges, without which BPE cannot encode; the file is incomplete", id="merges"
-        ),
-        pytest.param(
-            {"vocab": 3},
-            "is no tokenizer.json of the tokenizers library: it has no model with a vocabulary",
-            id="no vocabulary",
-        ),
-    ],
-)
-def test_another_kind_of_tokenizer_is_refused_by_name(gpt2: ByteBpe, change: dict[str, Any], message: str) -> None:
-    model = {**gpt2.definition["model"], **change}
-    if model["merges"] is None:
-        del model["merges"]
-    with pytest.raises(UserError) as raised:
-        ByteBpe({**gpt2.definition, "model": model}, "base/tokenizer.json")
-    assert str(raised.value) == f"base/tokenizer.json: {message}"
-
-
-def test_a_bpe_that_is_not_byte_level_is_refused(gpt2: ByteBpe) -> None:
-    with pytest.raises(UserError, match="holds a BPE that is not byte-level"):
-        ByteBpe({**gpt2.definition, "pre_tokenizer": {"type": "Metaspace"}}, "x")
 
 
 def test_merges_written_as_strings_stay_strings(gpt2: ByteBpe) -> None:

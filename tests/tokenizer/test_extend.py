@@ -5,6 +5,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+from sentencepiece import SentencePieceProcessor
+from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
 from configs.artifact import Artifact
@@ -12,6 +14,8 @@ from configs.errors import UserError
 from configs.load import load
 from configs.schema.run import Run
 from corpus.build import build_corpus
+from pretrain.document_format import DocumentFormat
+from tests.tokenizer.sp_models import trained
 from tokenizer.extend import extend_tokenizer
 from tokenizer.open import open_tokenizer
 
@@ -138,7 +142,9 @@ def test_another_number_of_tokens_in_the_same_directory_is_refused(run: Run, tmp
 def test_a_base_without_tokenizer_is_an_error(run: Run, base_folder: Path) -> None:
     build_corpus(run)
     (base_folder / "tokenizer.json").unlink()
-    with pytest.raises(UserError, match=r"has no tokenizer\.json \(found: tokenizer_config\.json\)"):
+    with pytest.raises(
+        UserError, match=r"has no tokenizer\.json and no tokenizer\.model \(found: tokenizer_config\.json\)"
+    ):
         extend_tokenizer(run)
     assert not (run.run.dir / "tokenizer").exists()
 
@@ -159,3 +165,30 @@ def test_the_sample_that_is_learned_from_is_chosen_by_document(run: Run, tmp_pat
     more = [json.loads(line)["count"] for line in whole.path("new_tokens.jsonl").read_text().splitlines()]
     assert 0 < counts[0] < more[0]
     assert Artifact.open(whole.dir).counts["new_tokens"] == 30
+
+
+def test_a_base_of_a_sentencepiece_model_alone_gets_both_files_and_what_belongs_to_it(
+    run: Run, base_folder: Path
+) -> None:
+    (base_folder / "tokenizer.json").unlink()
+    (base_folder / "tokenizer.model").write_bytes(trained("bpe").serialised())
+    settings = {"tokenizer_class": "LlamaTokenizer", "legacy": False, "add_prefix_space": None, "padding_side": "left"}
+    settings |= {"add_bos_token": True, "add_eos_token": False, "bos_token": "<s>", "eos_token": "</s>"}
+    settings |= {"model_max_length": 4096, "sp_model_kwargs": {}, "clean_up_tokenization_spaces": False}
+    (base_folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    build_corpus(run)
+    folder = extend_tokenizer(run).dir / "hf"
+    ours, loaded = open_tokenizer(folder), AutoTokenizer.from_pretrained(folder)
+    theirs, rust = (
+        SentencePieceProcessor(str(folder / "tokenizer.model")),
+        Tokenizer.from_file(f"{folder}/tokenizer.json"),
+    )
+    assert len(loaded) == theirs.vocab_size() == rust.get_vocab_size() == ours.size > open_tokenizer(base_folder).size
+    for text in [*SENTENCES, "Check 12 valves.", " か\u3099 ＴＰ－１２０", ""]:
+        ids = theirs.encode(text)
+        assert loaded.encode(text, add_special_tokens=False) == rust.encode(text, add_special_tokens=False).ids == ids
+        assert loaded.encode(text) == [1, *ids]
+    assert (loaded.model_max_length, loaded.padding_side, loaded.eos_token) == (4096, "left", "</s>")
+    assert loaded.chat_template == (base_folder / "chat_template.jinja").read_text()
+    form = DocumentFormat.from_folder(folder, None)
+    assert form.encode(["点検"]) == [[1, *theirs.encode("点検"), 2]]

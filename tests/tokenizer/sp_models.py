@@ -1,0 +1,49 @@
+"""SentencePiece models, small enough to be trained in a test, in the layouts that bases have."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import mistral_common
+from sentencepiece import SentencePieceTrainer
+
+from tests.tokenizer.conftest import ENGLISH, JAPANESE
+from tokenizer.sp_bpe import SpBpe
+from tokenizer.sp_definition import definition_of
+from tokenizer.sp_model import SpModel
+
+MISTRAL = Path(mistral_common.__file__).parent / "data"
+V1, V3 = MISTRAL / "tokenizer.model.v1", MISTRAL / "mistral_instruct_tokenizer_240323.model.v3"
+"""Real ones: Mistral 7B v0.1's and v0.3's."""
+
+# A word whose characters the training text has too seldom to be pieces, a word for the space that no text has, runs
+# of spaces, what looks like a special token or a byte, and a character beyond the first plane.
+FRAGMENTS = (
+    *("点検", "ポンプ", "の", "弁", "定量", "量", "較正", "を", "、", "。", "𠮷", "か\u3099", "ｱ", "é"),
+    *(" ", "  ", "    ", "\u2581", "\u3000", "\t", "\n", "\x00"),
+    *("pump", "valve", "12", "a", "=", "<s>", "</s>", "<unk>", "<0x0A>", "def f(x):\n    return x"),
+)
+
+
+def trained(algorithm: str, **changes: Any) -> SpModel:
+    """A model of mostly English text and a little Japanese, as a base's."""
+    content = io.BytesIO()
+    settings: dict[str, Any] = {"vocab_size": 380, "character_coverage": 0.98, "byte_fallback": True}
+    settings |= {"normalization_rule_name": "identity", "remove_extra_whitespaces": False, "hard_vocab_limit": False}
+    SentencePieceTrainer.train(
+        sentence_iterator=iter([*ENGLISH, *JAPANESE[:2]]),
+        model_writer=content,
+        model_type=algorithm,
+        num_threads=1,
+        minloglevel=2,
+        **(settings | changes),
+    )
+    return SpModel(content.getvalue(), "trained.model")
+
+
+def sp_bpe(**changes: Any) -> SpBpe:
+    """A SentencePiece BPE of one model."""
+    model = trained("bpe", **changes)
+    return SpBpe(definition_of(model, {}), "the base of a test", model)
