@@ -29,7 +29,7 @@ from corpus.tasks import run_phase
 from tokenizer.base import Base
 from tokenizer.extendable import Extendable, Extension
 from tokenizer.fertility import curve
-from tokenizer.invariants import check, check_units
+from tokenizer.invariants import base_exceptions, check, check_units
 from tokenizer.learn import extend
 from tokenizer.open import open_tokenizer
 from tokenizer.reload import refuse_reloaded_otherwise
@@ -186,6 +186,7 @@ def _write(
             language: {"base": points[0][language], "extended": points[-1][language]} for language in texts
         },
         "invariants": f"{' '.join(extended.invariants)} hold",
+        "base_exceptions": base_exceptions(base, [text for some in texts.values() for text in some]),
     }
     return builder.finish(counts)
 

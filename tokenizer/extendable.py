@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -35,11 +35,19 @@ class Extension:
     merges: tuple[Merge, ...]
     counts: tuple[int, ...]
     """How often each token's first merge applied in the text it was learned from."""
+    total: int = 0
+    """Tokens of that text as the base cuts it; not needed where tokens are joined by merges."""
 
     def beginning(self, count: int) -> Extension:
         """The extension by the first tokens only: any beginning of an extension is one."""
         merges = tuple(merge for merge in self.merges if merge.result < self.first + count)
-        return Extension(self.first, self.tokens[:count], merges, self.counts[:count])
+        return Extension(self.first, self.tokens[:count], merges, self.counts[:count], self.total)
+
+    def without(self, contents: frozenset[bytes]) -> Extension:
+        """The others, numbered anew; without merges, for kinds that have none."""
+        kept = [k for k, content in enumerate(self.tokens) if content not in contents]
+        tokens, counts = tuple(self.tokens[k] for k in kept), tuple(self.counts[k] for k in kept)
+        return Extension(self.first, tokens, (), counts, self.total)
 
 
 class Extendable(ABC):
@@ -54,6 +62,8 @@ class Extendable(ABC):
     """What people call the kind."""
     invariants: ClassVar[tuple[str, ...]]
     """Which of the promises of docs/tokenizer.md hold for this kind."""
+    joins: ClassVar[bool] = True
+    """Whether a token is built by joining others, so that all on the way to it must be tokens, too."""
 
     def __init__(self, definition: dict[str, Any], where: str) -> None:
         self.definition = definition
@@ -94,9 +104,17 @@ class Extendable(ABC):
         """What `tokenizer_config.json` says where the base has none."""
         return {}
 
+    def encode_as_loaded(self, text: str) -> list[int]:
+        """Ids of a text by `tokenizer.json` as others load it, without special tokens."""
+        return self.encode(text)
+
     def encode_by_other_file(self, text: str) -> list[int] | None:
         """Ids of a text by whatever else than `tokenizer.json` the folder has to encode with; none if nothing."""
         return None
+
+    def same_cut(self, ids: Sequence[int], others: Sequence[int]) -> bool:
+        """Whether two files of the tokenizer that gave a text these ids do the same, as far as numbers tell."""
+        return ids == others
 
     def copied_definition(self) -> dict[str, Any]:
         """The definition with a model of its own, which the caller may change."""
@@ -121,7 +139,11 @@ class Extendable(ABC):
     @cached_property
     def backend(self) -> Tokenizer:
         """The `tokenizers` object; text that looks like a special token is encoded as text."""
-        backend = Tokenizer.from_str(json.dumps(self.definition, ensure_ascii=False))
+        return self._read(self.definition)
+
+    @staticmethod
+    def _read(definition: dict[str, Any]) -> Tokenizer:
+        backend = Tokenizer.from_str(json.dumps(definition, ensure_ascii=False))
         backend.encode_special_tokens = True
         return backend
 

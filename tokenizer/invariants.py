@@ -28,6 +28,16 @@ PROBES = (
 )
 """Texts that have tripped tokenizers up: empty, ASCII, special tokens as text, full width, combining marks, emoji."""
 
+_EXCEPTIONS = (
+    ("\u2581", "U+2581 becomes a space"),
+    ("か\u3099", "combining marks are joined to their letters, as NFC does"),
+    ("ＴＰ①", "full-width and other compatibility characters become plain ones, as NFKC does"),
+    (" a", "a space before a text is lost"),
+    ("a  b", "runs of spaces become one"),
+    ("a\r\nb", "the ends of lines are changed"),
+)
+"""Texts that some bases do not give back, and what became of them."""
+
 
 @dataclass(frozen=True)
 class Violation:
@@ -46,6 +56,29 @@ def check(base: Extendable, extended: Extendable, texts: Iterable[str]) -> list[
         for violation in _text(base, extended, text, new, f"text {number} ({len(text)} characters)"):
             by_name.setdefault(violation.invariant, violation)
     return [*found, *by_name.values()]
+
+
+def base_exceptions(base: Extendable, texts: Iterable[str]) -> dict[str, list[str]]:
+    """Promises that the base itself does not keep, so that no extension can, each with what shows it."""
+    found: dict[str, list[str]] = {}
+    for probe, what in _EXCEPTIONS:
+        if base.backend.decode(base.encode(probe), skip_special_tokens=False) != probe:
+            found.setdefault("I5", []).append(what)
+    tried = [*PROBES, *texts]
+    differ = sum(_files_disagree(base, text, base.encode(text)) for text in tried)
+    if differ:
+        found["I7"] = [f"tokenizer.model and tokenizer.json give {differ} of {len(tried)} texts different ids"]
+    spelt = [name for name in _literals(base) if base.encode_as_loaded(name) != base.encode(name)]
+    if spelt:
+        found.setdefault("I5", []).append(
+            f"text that spells {spelt[0]} becomes that token where others load it; here it stays text"
+        )
+    return found
+
+
+def _literals(base: Extendable) -> list[str]:
+    special = [token["content"] for token in base.definition.get("added_tokens", []) if token["special"]]
+    return [*special, *(f"<0x{byte:02X}>" for byte in base.byte_of.values())]
 
 
 def check_units(base: Extendable, tokens: Sequence[bytes], units: Iterable[pa.RecordBatch]) -> list[Violation]:
@@ -95,7 +128,7 @@ def _text(base: Extendable, extended: Extendable, text: str, new: Sequence[bytes
 
 def _files_disagree(tokenizer: Extendable, text: str, ids: Sequence[int]) -> bool:
     other = tokenizer.encode_by_other_file(text)
-    return other is not None and other != ids
+    return other is not None and not tokenizer.same_cut(ids, other)
 
 
 def cuts(tokenizer: Extendable, ids: Sequence[int]) -> set[int]:

@@ -14,8 +14,10 @@ from tokenizer.extendable import Extendable
 from tokenizer.sp_bpe import SpBpe
 from tokenizer.sp_definition import definition_of
 from tokenizer.sp_model import SpModel
+from tokenizer.sp_tokenizer import SpTokenizer
+from tokenizer.sp_unigram import SpUnigram
 
-_KNOWN = "byte-level BPE and SentencePiece BPE with byte fallback can be extended"
+_KNOWN = "byte-level BPE, and SentencePiece BPE and Unigram with byte fallback, can be extended"
 _MODELS = ("tokenizer.model", "spiece.model", "sentencepiece.bpe.model")
 
 
@@ -52,8 +54,10 @@ def tokenizer_of(definition: dict[str, Any], where: str, model_path: Path | None
     """
     model = definition["model"]
     kind = model.get("type")
-    if kind != "BPE":
+    if kind not in ("BPE", "Unigram"):
         raise UserError(f"{where}: holds a {kind} tokenizer; {_KNOWN}")
+    if kind == "Unigram" and not model.get("byte_fallback"):
+        raise UserError(f"{where}: holds a Unigram without byte fallback, which loses unknown characters; {_KNOWN}")
     if model.get("byte_fallback"):
         return _sentencepiece(definition, where, None if model_path is None else SpModel.read(model_path))
     if "ByteLevel" not in json.dumps(definition.get("pre_tokenizer")):
@@ -65,8 +69,12 @@ def tokenizer_of(definition: dict[str, Any], where: str, model_path: Path | None
 
 
 def _sentencepiece(definition: dict[str, Any], where: str, model: SpModel | None) -> Extendable:
-    refuse_without_merges(definition, where)
-    tokenizer = SpBpe(definition, where, model)
+    tokenizer: SpTokenizer
+    if definition["model"]["type"] == "BPE":
+        refuse_without_merges(definition, where)
+        tokenizer = SpBpe(definition, where, model)
+    else:
+        tokenizer = SpUnigram(definition, where, model)
     tokenizer.refuse_damaged()
     refuse_renumbered(definition, tokenizer.backend, where)
     return tokenizer

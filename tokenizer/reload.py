@@ -15,7 +15,7 @@ def refuse_reloaded_otherwise(folder: Path, tokenizer: Extendable, texts: Iterab
 
     reloaded = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, split_special_tokens=True)
     for number, text in enumerate(texts):
-        if reloaded.encode(text, add_special_tokens=False) != tokenizer.encode(text):
+        if reloaded.encode(text, add_special_tokens=False) != tokenizer.encode_as_loaded(text):
             raise UserError(
                 f"{tokenizer.where}: I7: text {number} ({len(text)} characters) has other ids when transformers "
                 "loads the folder; the base's tokenizer_config.json asks for something that its tokenizer.json lacks"

@@ -16,6 +16,9 @@ import pyarrow as pa
 
 from tokenizer.extendable import Extendable
 
+UNIT_BYTES = 4
+"""Of each token in a unit."""
+
 UNITS = pa.schema([("unit", pa.binary()), ("count", pa.int64())])
 
 # MeCab's time and memory grow with the length of what it gets at once, and very long input has crashed it; a line
@@ -35,7 +38,7 @@ def pack_unit(ids: Iterable[int]) -> bytes:
 
 def unpack_unit(unit: bytes) -> tuple[int, ...]:
     """The token ids of a unit."""
-    return struct.unpack(f">{len(unit) // 4}I", unit)
+    return struct.unpack(f">{len(unit) // UNIT_BYTES}I", unit)
 
 
 @lru_cache(maxsize=1)

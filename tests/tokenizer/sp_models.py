@@ -13,6 +13,7 @@ from tests.tokenizer.conftest import ENGLISH, JAPANESE
 from tokenizer.sp_bpe import SpBpe
 from tokenizer.sp_definition import definition_of
 from tokenizer.sp_model import SpModel
+from tokenizer.sp_unigram import SpUnigram
 
 MISTRAL = Path(mistral_common.__file__).parent / "data"
 V1, V3 = MISTRAL / "tokenizer.model.v1", MISTRAL / "mistral_instruct_tokenizer_240323.model.v3"
@@ -47,3 +48,9 @@ def sp_bpe(**changes: Any) -> SpBpe:
     """A SentencePiece BPE of one model."""
     model = trained("bpe", **changes)
     return SpBpe(definition_of(model, {}), "the base of a test", model)
+
+
+def sp_unigram(**changes: Any) -> SpUnigram:
+    """A SentencePiece Unigram of one model."""
+    model = trained("unigram", **changes)
+    return SpUnigram(definition_of(model, {}), "the base of a test", model)

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.tokenizer.sp_models import sp_bpe, sp_unigram
 from tokenizer.byte_bpe import ByteBpe
 from tokenizer.extendable import Extension, Merge
-from tokenizer.invariants import check, check_units, cuts
+from tokenizer.invariants import base_exceptions, check, check_units, cuts
 from tokenizer.learn import extend
+from tokenizer.sp_bpe import SpBpe
 from tokenizer.units import count_units, to_batch
 
 TEXTS = [
@@ -105,3 +107,30 @@ def test_a_token_across_a_morpheme_boundary_is_found(gpt2: ByteBpe) -> None:
 def test_a_violation_tells_no_text_of_a_document(gpt2: ByteBpe) -> None:
     for violation in check(gpt2, _broken(gpt2, "I2"), ["秘密の文書 qz"]):
         assert "秘密" not in violation.detail
+
+
+def test_what_the_base_does_not_keep_is_listed() -> None:
+    assert base_exceptions(sp_bpe(), TEXTS) == {"I5": ["U+2581 becomes a space"]}
+    assert base_exceptions(sp_unigram(), TEXTS) == {
+        "I5": [
+            "U+2581 becomes a space",
+            "text that spells <unk> becomes that token where others load it; here it stays text",
+        ]
+    }
+
+
+def test_files_of_a_base_that_differ_are_listed_and_asked_of_no_extension() -> None:
+    base = sp_bpe()
+    definition = copy.deepcopy(base.definition)
+    definition["model"]["merges"].pop(0)
+    other = SpBpe(definition, "a merge is missing", base.model)
+    found = base_exceptions(other, ["the pump"])
+    assert found["I7"] == ["tokenizer.model and tokenizer.json give 2 of 7 texts different ids"]
+    assert [violation.invariant for violation in check(base, other, TEXTS)] == ["I2", "I3", "I7", "I4"]
+    extension = extend(other, [to_batch(count_units(TEXTS, other))], 20, 2)
+    assert check(other, other.extended(extension), TEXTS) == []
+
+
+def test_a_byte_level_base_keeps_all_but_what_its_normaliser_changes(base: ByteBpe) -> None:
+    joins = {"I5": ["combining marks are joined to their letters, as NFC does"]}
+    assert base_exceptions(base, TEXTS) == (joins if base.definition["normalizer"] else {})

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from configs.errors import UserError
-from tests.tokenizer.sp_models import V1, sp_bpe, trained
+from tests.tokenizer.sp_models import V1, sp_bpe, sp_unigram, trained
 from tokenizer.byte_bpe import ByteBpe
 from tokenizer.definition import read_definition
 from tokenizer.extendable import Extension, Merge
 from tokenizer.open import open_tokenizer, tokenizer_of
-from tokenizer.sp_bpe import SpBpe
+from tokenizer.sp_tokenizer import SpTokenizer
 
-KNOWN = "byte-level BPE and SentencePiece BPE with byte fallback can be extended"
+KNOWN = "byte-level BPE, and SentencePiece BPE and Unigram with byte fallback, can be extended"
 
 
 def write(folder: Path, definition: dict[str, Any], model: bytes | None = None) -> Path:
@@ -57,15 +57,19 @@ def test_byte_level_is_byte_level_whatever_lies_beside_it(tmp_path: Path, gpt2: 
 
 
 @pytest.mark.parametrize("files", ["json", "model", "both"])
-def test_sentencepiece_bpe_is_opened_from_either_file_or_both(tmp_path: Path, files: str) -> None:
-    base = sp_bpe()
+@pytest.mark.parametrize("make", [sp_bpe, sp_unigram])
+def test_sentencepiece_is_opened_from_either_file_or_both(
+    tmp_path: Path, make: Callable[[], SpTokenizer], files: str
+) -> None:
+    base = make()
     assert base.model is not None
     if files != "model":
         write(tmp_path, base.definition)
     if files != "json":
         (tmp_path / "tokenizer.model").write_bytes(base.model.serialised())
     opened = open_tokenizer(tmp_path)
-    assert isinstance(opened, SpBpe)
+    assert isinstance(opened, SpTokenizer)
+    assert opened.kind == base.kind
     assert (opened.model is None) is (files == "json")
     assert opened.definition == base.definition
     assert opened.encode("点検 12 <s>") == base.encode("点検 12 <s>")
@@ -82,6 +86,16 @@ def test_mistrals_own_file_is_opened_by_the_name_that_bases_have_for_it(tmp_path
     [
         pytest.param({"type": "WordPiece"}, f"holds a WordPiece tokenizer; {KNOWN}", id="WordPiece"),
         pytest.param({"type": "WordLevel"}, f"holds a WordLevel tokenizer; {KNOWN}", id="WordLevel"),
+        pytest.param(
+            {"type": "Unigram", "vocab": [["a", -1.0]]},
+            f"holds a Unigram without byte fallback, which loses unknown characters; {KNOWN}",
+            id="Unigram without bytes",
+        ),
+        pytest.param(
+            {"type": "Unigram", "vocab": [["a", -1.0], ["a", -2.0]], "byte_fallback": True},
+            "piece 'a' has the ids 0 and 1; the file is damaged",
+            id="a piece twice in a list",
+        ),
         pytest.param({"type": None}, f"holds a None tokenizer; {KNOWN}", id="no type"),
         pytest.param(
             {"merges": ...}, "has no merges, without which BPE cannot encode; the file is incomplete", id="no merges"
@@ -139,7 +153,7 @@ def test_two_pieces_of_one_id_are_refused(tmp_path: Path, gpt2: ByteBpe) -> None
     assert message == "tokenizer.json: id 5 stands for '#' and for 'another'; the file is damaged"
 
 
-@pytest.mark.parametrize("make", [sp_bpe], ids=["BPE"])
+@pytest.mark.parametrize("make", [sp_bpe, sp_unigram])
 def test_files_of_different_tokenizers_are_told_by_the_first_id_that_differs(
     tmp_path: Path, make: Callable[..., Any]
 ) -> None:
