@@ -28,7 +28,7 @@ from corpus.normalise.step import normalise
 from corpus.read.open import read
 from corpus.read.source import Reading
 from corpus.rules import reason_words
-from corpus.shards import ShardWriter
+from corpus.shards import PASSING, ShardWriter
 from corpus.tally import Tally
 
 
@@ -66,7 +66,7 @@ def measure_shard(claim: Claim, argument: MeasureArgument) -> dict[str, Any]:
     tally = Tally()
     pieces = []
     with (
-        ShardWriter(claim, measured_path(shard.key)) as measured,
+        ShardWriter(claim, measured_path(shard.key), PASSING) as measured,
         ShardWriter(claim, measures_path(shard.key)) as measures,
         ShardWriter(claim, signatures_path(shard.key)) as signed,
     ):

@@ -1,4 +1,4 @@
-"""Hashes of the lines of documents.
+"""Hashes and widths of the lines of documents.
 
 Shapes: N documents, L lines of all of them together.
 """
@@ -42,19 +42,54 @@ def _hash_lines(offsets_N1: Int64, utf8: Bytes, hash_L: UInt64, characters_L: In
         line += 1
 
 
+def _first_lines(offsets_N1: Int64, utf8: Bytes) -> Int64:
+    lines_N = np.zeros(offsets_N1.size - 1, np.int64)
+    _count_newlines(offsets_N1, utf8, lines_N)
+    return np.concatenate((np.zeros(1, np.int64), np.cumsum(lines_N)))
+
+
 def hash_lines(offsets_N1: Int64, utf8: Bytes) -> tuple[Int64, UInt64, Int64]:
     """Every line's hash and length without spaces, document after document.
 
     Returns:
         int64 (N + 1,): where each document's lines begin; uint64 (L,): hashes; int64 (L,): characters.
     """
-    lines_N = np.zeros(offsets_N1.size - 1, np.int64)
-    _count_newlines(offsets_N1, utf8, lines_N)
-    first_N1 = np.concatenate(([0], np.cumsum(lines_N)))
+    first_N1 = _first_lines(offsets_N1, utf8)
     hash_L = np.zeros(int(first_N1[-1]), np.uint64)
     characters_L = np.zeros(int(first_N1[-1]), np.int64)
     _hash_lines(offsets_N1, utf8, hash_L, characters_L)
     return first_N1, hash_L, characters_L
+
+
+@kernel
+def _line_columns(offsets_N1: Int64, utf8: Bytes, columns_L: Int64) -> None:
+    line = 0
+    for n in range(offsets_N1.size - 1):
+        at, end = offsets_N1[n], offsets_N1[n + 1]
+        columns = 0
+        while at < end:
+            point, at = code_point(utf8, at)
+            if point == 10:
+                columns_L[line] = columns
+                line += 1
+                columns = 0
+            else:
+                # Kana, kanji, Hangul and full-width forms.
+                columns += 2 if 0x1100 <= point <= 0xFF60 or 0xFFE0 <= point <= 0xFFFF else 1
+        columns_L[line] = columns
+        line += 1
+
+
+def line_columns(offsets_N1: Int64, utf8: Bytes) -> tuple[Int64, Int64]:
+    """Every line's width in character cells, document after document; kana and kanji take two.
+
+    Returns:
+        int64 (N + 1,): where each document's lines begin; int64 (L,): columns.
+    """
+    first_N1 = _first_lines(offsets_N1, utf8)
+    columns_L = np.zeros(int(first_N1[-1]), np.int64)
+    _line_columns(offsets_N1, utf8, columns_L)
+    return first_N1, columns_L
 
 
 @kernel

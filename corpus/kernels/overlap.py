@@ -25,8 +25,7 @@ def folded(text: str) -> str:
     >>> folded("ＡＢＣは、何ですか？")
     'abcは何ですか'
     """
-    normal = unicodedata.normalize("NFKC", text).lower()
-    return "".join(letter for letter in normal if unicodedata.category(letter)[0] in "LN")
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", text).lower()))
 
 
 @cache

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 from configs.schema.corpus import Normalise
 from corpus.batch import Batch, utf8_of, with_text
-from corpus.kernels.marks import Flags, look
+from corpus.kernels.marks import look
 from corpus.normalise import characters
-from corpus.normalise.wrapped import unwrap
+from corpus.normalise.wrapped import unwrap, wrapped
 from corpus.tally import Tally
 
 TextStep = Callable[[str, Normalise], str]
@@ -28,10 +28,15 @@ _FOR_PROSE = frozenset({"punctuation", "nfkc", "unwrap"})
 def normalise(batch: Batch, steps: Sequence[str], settings: Normalise, tally: Tally) -> Batch:
     """Run the steps in their order on every text; counts the documents each one changed."""
     texts: list[str] | None = None
+    idle, changed_N = _idle(batch), [False] * batch.num_rows
     is_code = [language == "code" for language in batch.column("language").to_pylist()]
-    for name, idle in zip(steps, _idle(batch, steps), strict=True):
-        step, for_prose = STEPS[name], name in _FOR_PROSE
-        rows = [row for row, code in enumerate(is_code) if not (code and for_prose) and (idle is None or not idle[row])]
+    for name in steps:
+        step, for_prose, idle_N = STEPS[name], name in _FOR_PROSE, idle.get(name)
+        rows = [
+            row
+            for row, code in enumerate(is_code)
+            if not (code and for_prose) and (changed_N[row] or idle_N is None or not idle_N[row])
+        ]
         if not rows:
             continue
         if texts is None:
@@ -39,16 +44,16 @@ def normalise(batch: Batch, steps: Sequence[str], settings: Normalise, tally: Ta
         changed = 0
         for row in rows:
             text = step(texts[row], settings)
-            changed += text != texts[row]
-            texts[row] = text
+            if text != texts[row]:
+                changed += 1
+                texts[row], changed_N[row] = text, True
         tally.add(f"normalised.{name}", changed)
-    return batch if texts is None else with_text(batch, texts)
+    return with_text(batch, texts) if texts is not None and any(changed_N) else batch
 
 
-def _idle(batch: Batch, steps: Sequence[str]) -> list[Flags | None]:
-    """For each step the documents that it would leave as they are; None where that is not known beforehand."""
-    invisible_N, western_N = look(*utf8_of(batch.column("text")))
-    known = {"invisible": ~invisible_N, "punctuation": ~western_N}
-    # The compatibility normalisation changes punctuation; the other steps add no sign that these two look for.
-    until = steps.index("nfkc") if "nfkc" in steps else len(steps)
-    return [known.get(name) if at < until else None for at, name in enumerate(steps)]
+def _idle(batch: Batch) -> dict[str, list[bool]]:
+    """By step, the documents that it leaves as they are while no other step has changed them."""
+    column = utf8_of(batch.column("text"))
+    invisible_N, western_N = look(*column)
+    found = {"invisible": invisible_N, "punctuation": western_N, "unwrap": wrapped(*column)}
+    return {name: (~found_N).tolist() for name, found_N in found.items()}
