@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 Batch: TypeAlias = pa.RecordBatch
 """Columns as in SCHEMA; steps take one and give one."""
@@ -90,15 +91,21 @@ class BatchBuilder:
         return batch
 
 
-def with_text(batch: Batch, texts: Sequence[str]) -> Batch:
-    """The same documents with other texts."""
-    return with_column(batch, "text", pa.array(texts, type=pa.large_string()))
-
-
 def with_column(batch: Batch, name: str, column: pa.Array) -> Batch:
     """The same documents with one column replaced."""
     changed: Batch = batch.set_column(batch.schema.get_field_index(name), batch.schema.field(name), column)
     return changed
+
+
+def with_rows(column: pa.Array, rows: Sequence[int], texts: Sequence[str]) -> pa.Array:
+    """A column of texts with some of its rows replaced; the others are copied and never looked at.
+
+    Args:
+        rows: ascending.
+    """
+    chosen = np.zeros(len(column), np.bool_)
+    chosen[np.asarray(rows, np.int64)] = True
+    return pc.replace_with_mask(column, pa.array(chosen), pa.array(texts, type=column.type))
 
 
 def utf8_of(

@@ -30,6 +30,7 @@ from corpus.stage import corpus_plan
 from corpus.stats import STATS, stats_of
 from corpus.tally import Tally
 from corpus.tasks import run_phase
+from corpus.workers import Workers
 from corpus.write_task import WriteArgument, count_shard_lines, gather_held_out, write_shard
 
 _log = logging.getLogger(__name__)
@@ -84,31 +85,27 @@ def _do_tasks(run: Run, share: Share | None) -> Artifact | _Made:
         keep_to_key(builder, read_key(settings.mask, run.run.dir))
     shards = cut(settings.sources, plan.raw, settings.limits.task_bytes)
     sizes = {shard.key: shard.bytes for shard in shards}
-    measured = run_phase(
-        builder,
-        "measure",
-        measure_shard,
-        {shard.key: (MeasureArgument(shard, settings, preset), sizes[shard.key]) for shard in shards},
-        settings.workers,
-    )
-    refuse_bad_sources(_by_source_read(shards, measured), settings.limits.max_bad_share)
-    _decide(builder, settings, sizes, run.run.seed)
-    writes = _write_arguments(shards, run)
-    run_phase(builder, "lines", count_shard_lines, writes, settings.workers)
-    run_phase(builder, "held_out", gather_held_out, writes, settings.workers)
-    written = run_phase(builder, "write", write_shard, writes, settings.workers)
+    measures = {shard.key: (MeasureArgument(shard, settings, preset), sizes[shard.key]) for shard in shards}
+    with Workers(settings.workers) as workers:
+        measured = run_phase(builder, "measure", measure_shard, measures, workers)
+        refuse_bad_sources(_by_source_read(shards, measured), settings.limits.max_bad_share)
+        _decide(builder, settings, sizes, run.run.seed, workers)
+        writes = _write_arguments(shards, run)
+        run_phase(builder, "lines", count_shard_lines, writes, workers)
+        run_phase(builder, "held_out", gather_held_out, writes, workers)
+        written = run_phase(builder, "write", write_shard, writes, workers)
     return _Made(builder, settings, shards, measured, written)
 
 
-def _decide(builder: Builder, settings: Corpus, sizes: Mapping[str, int], seed: int) -> None:
+def _decide(builder: Builder, settings: Corpus, sizes: Mapping[str, int], seed: int, workers: Workers) -> None:
     """Find duplicates among all documents, then hold some of the others out."""
     files = {key: (builder.dir / measured_path(key), builder.dir / signatures_path(key)) for key in sizes}
     dedup = settings.dedup
     signed, fixed = number([Path(directory) for directory in dedup.against], files, dedup.bands * dedup.rows)
-    found = find_duplicates(builder, signed, fixed, dedup, settings.workers)
+    found = find_duplicates(builder, signed, fixed, dedup, workers)
     ours = tuple(shard for shard in signed if shard.documents is not None)
     decide = DecideArgument(ours, tuple(found), settings.held_out, seed)
-    run_phase(builder, "decide", decide_all, {"all": (decide, sum(sizes.values()))}, workers=1)
+    run_phase(builder, "decide", decide_all, {"all": (decide, sum(sizes.values()))}, workers)
 
 
 def _write_arguments(shards: Sequence[Shard], run: Run) -> dict[str, tuple[WriteArgument, int]]:

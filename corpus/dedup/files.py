@@ -34,6 +34,7 @@ from corpus.read.source import Reading
 from corpus.shards import FAST, PASSING, RAW, ShardWriter, read_batches
 from corpus.tally import Tally
 from corpus.tasks import run_phase
+from corpus.workers import Workers
 
 KIND, VERSION = "dedup", 1
 REMOVED = "removed.jsonl"
@@ -81,13 +82,14 @@ def deduplicate_files(
         key: (SignArgument(shard, sources[shard.pieces[0].source], values), shard.bytes)
         for key, shard in shards.items()
     }
-    read_in = run_phase(builder, "sign", sign_shard, signing, workers)
     files = {key: (out / _documents_path(key), out / _signatures_path(key)) for key in shards}
-    signed, fixed = number([Path(one) for one in settings.against], files, values)
-    found = tuple(find_duplicates(builder, signed, fixed, settings, workers))
-    ours = [shard for shard in signed if shard.documents is not None]
-    writing = {shard.key: (WriteArgument(shard, found), shards[shard.key].bytes) for shard in ours}
-    written = run_phase(builder, "write", write_shard, writing, workers)
+    with Workers(workers) as processes:
+        read_in = run_phase(builder, "sign", sign_shard, signing, processes)
+        signed, fixed = number([Path(one) for one in settings.against], files, values)
+        found = tuple(find_duplicates(builder, signed, fixed, settings, processes))
+        ours = [shard for shard in signed if shard.documents is not None]
+        writing = {shard.key: (WriteArgument(shard, found), shards[shard.key].bytes) for shard in ours}
+        written = run_phase(builder, "write", write_shard, writing, processes)
     _write_removed(builder, ours, id_key)
     tally = Tally()
     for result in [*read_in.values(), *written.values()]:

@@ -11,7 +11,6 @@ What is found depends on neither the ranges nor the buckets, which the memory de
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +30,7 @@ from corpus.dedup.signed import Signed
 from corpus.kernels.shingles import UInt32
 from corpus.shards import ShardWriter
 from corpus.tasks import run_phase
+from corpus.workers import Workers
 
 COMPONENTS = f"{TASKS}/components.bin"
 _BUNDLE_BYTES, _MOST_FILES = 100_000_000, 2_000
@@ -93,7 +93,7 @@ class BucketArgument:
 
 
 def find_duplicates(
-    builder: Builder, shards: Sequence[Signed], fixed: int, settings: Dedup, workers: int
+    builder: Builder, shards: Sequence[Signed], fixed: int, settings: Dedup, workers: Workers
 ) -> list[Path]:
     """Find what goes, and what belongs together.
 
@@ -103,7 +103,7 @@ def find_duplicates(
     Returns:
         Parquet files of `candidates.FOUND`, in the builder's directory.
     """
-    memory = settings.memory_gb * 1e9 / (workers or len(os.sched_getaffinity(0)))
+    memory = settings.memory_gb * 1e9 / workers.count
     bundles = _bundles(shards)
     names = tuple(bundles)
     total = sum(size for _, size in bundles.values())
@@ -114,7 +114,7 @@ def find_duplicates(
     run_phase(builder, "links", link_range, {key: (one, total // len(pieces)) for key, one in linking.items()}, workers)
     documents = sum(shard.rows for shard in shards)
     joining = {"all": (ComponentsArgument(tuple(linking), documents), total)}
-    linked = run_phase(builder, "components", join_links, joining, workers=1)["all"]
+    linked = run_phase(builder, "components", join_links, joining, workers)["all"]
     buckets = _bucket_count(linked, total / max(documents, 1), memory)
     gathering = {
         f"{buckets}-{name}": (CandidatesArgument(bundle, buckets), size) for name, (bundle, size) in bundles.items()

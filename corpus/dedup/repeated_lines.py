@@ -7,14 +7,16 @@ Shapes: L lines of all documents of a batch together, R repeated lines.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 
 import numpy as np
 import pyarrow as pa
 
 from configs.schema.dedup import RepeatedLines
-from corpus.batch import Batch, utf8_of, with_text
-from corpus.kernels.lines import hash_lines
+from corpus.batch import Batch, utf8_of, with_column, with_rows
+from corpus.kernels.lines import distinct_lines, hash_lines
+from corpus.kernels.marks import Flags
 from corpus.kernels.utf8 import Int64, UInt64
 from corpus.normalise.characters import tidy_space
 from corpus.tally import Tally
@@ -28,10 +30,7 @@ def count_lines(batches: Iterable[Batch], settings: RepeatedLines) -> LineCounts
     found: list[UInt64] = []
     for batch in batches:
         first_N1, hash_L, characters_L = hash_lines(*utf8_of(batch.column("text")))
-        document_L = np.repeat(np.arange(len(first_N1) - 1), np.diff(first_N1))
-        long_enough = characters_L >= settings.min_characters
-        pairs = np.unique(np.stack([document_L[long_enough].astype(np.uint64), hash_L[long_enough]], axis=1), axis=0)
-        found.append(pairs[:, 1])
+        found.append(distinct_lines(first_N1, hash_L, characters_L >= settings.min_characters))
     return np.unique(np.concatenate(found) if found else np.empty(0, np.uint64), return_counts=True)
 
 
@@ -55,18 +54,23 @@ def remove_lines(batch: Batch, repeated_R: UInt64, tally: Tally) -> Batch:
     if repeated_R.size == 0 or batch.num_rows == 0:
         return batch
     first_N1, hash_L, characters_L = hash_lines(*utf8_of(batch.column("text")))
-    goes_L = np.isin(hash_L, repeated_R) & (characters_L > 0)
-    touched = np.flatnonzero(np.add.reduceat(goes_L, first_N1[:-1]))
-    texts = batch.column("text").to_pylist()
-    for row in touched.tolist():
-        lines = texts[row].split("\n")
-        goes = goes_L[first_N1[row] : first_N1[row + 1]]
-        texts[row] = tidy_space("\n".join(line for line, go in zip(lines, goes, strict=True) if not go))
+    goes_L = _among(hash_L, repeated_R) & (characters_L > 0)
+    touched = np.flatnonzero(np.add.reduceat(goes_L, first_N1[:-1])).tolist()
+    column, texts = batch.column("text"), []
+    for row, text in zip(touched, column.take(pa.array(touched, pa.int64())).to_pylist(), strict=True):
+        stays_L = ~goes_L[first_N1[row] : first_N1[row + 1]]
+        texts.append(tidy_space("\n".join(itertools.compress(text.split("\n"), stays_L.tolist()))))
     tally.add("lines_removed", int(goes_L.sum()))
-    tally.add("documents_with_lines_removed", touched.size)
-    return with_text(batch, texts)
+    tally.add("documents_with_lines_removed", len(touched))
+    return with_column(batch, "text", with_rows(column, touched, texts))
+
+
+def _among(hash_L: UInt64, repeated_R: UInt64) -> Flags:
+    """Which hashes are among some in ascending order."""
+    at_L = np.searchsorted(repeated_R, hash_L)
+    return repeated_R[np.minimum(at_L, repeated_R.size - 1)] == hash_L
 
 
 def empty_rows(batch: Batch) -> pa.BooleanArray:
     """Which documents have no text left."""
-    return pa.array([not text.strip() for text in batch.column("text").to_pylist()])
+    return pa.array([not text or text.isspace() for text in batch.column("text").to_pylist()])

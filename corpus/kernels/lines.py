@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from corpus.kernels.compile import kernel
-from corpus.kernels.utf8 import Bytes, Float64, Int64, UInt64, code_point, mixed
+from corpus.kernels.marks import Flags
+from corpus.kernels.utf8 import Bytes, Float64, Int64, Number, UInt64, code_point, mixed
 
 
 @kernel
@@ -59,6 +60,34 @@ def hash_lines(offsets_N1: Int64, utf8: Bytes) -> tuple[Int64, UInt64, Int64]:
     characters_L = np.zeros(int(first_N1[-1]), np.int64)
     _hash_lines(offsets_N1, utf8, hash_L, characters_L)
     return first_N1, hash_L, characters_L
+
+
+@kernel
+def _distinct(first_N1: Int64, hash_L: UInt64, counts_L: Flags, out_L: UInt64) -> Number:
+    written = 0
+    for n in range(first_N1.size - 1):
+        begin = written
+        for line in range(first_N1[n], first_N1[n + 1]):
+            if counts_L[line]:
+                out_L[written] = hash_L[line]
+                written += 1
+        out_L[begin:written].sort()
+        end, written = written, begin
+        for at in range(begin, end):
+            if at == begin or out_L[at] != out_L[written - 1]:
+                out_L[written] = out_L[at]
+                written += 1
+    return written
+
+
+def distinct_lines(first_N1: Int64, hash_L: UInt64, counts_L: Flags) -> UInt64:
+    """Hashes of the lines that count, each once per document.
+
+    Args:
+        counts_L: which lines count, bool.
+    """
+    out_L = np.empty(hash_L.size, np.uint64)
+    return out_L[: _distinct(first_N1, hash_L, counts_L, out_L)]
 
 
 @kernel

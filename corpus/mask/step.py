@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from configs.schema.mask import Action, Mask
-from corpus.batch import Batch, with_column
+from corpus.batch import Batch, with_column, with_rows
 from corpus.mask.find import Span, find_spans, replace_spans
 from corpus.mask.pseudonym import needs_key, pseudonym, read_key
 from corpus.tally import Tally
@@ -43,7 +42,7 @@ def mask(batch: Batch, settings: Mask, tally: Tally) -> tuple[Batch, list[str | 
                 tally.add(f"masked.{span.kind}")
                 if actions[span.kind] == "drop" and reason_N[row] is None:
                     reason_N[row] = f"holds_{span.kind}"
-        batch = with_column(batch, name, _with_rows(column, list(spans), changed))
+        batch = with_column(batch, name, with_rows(column, list(spans), changed))
     return batch, reason_N
 
 
@@ -54,10 +53,3 @@ def _words(text: str, spans: Sequence[Span], actions: Mapping[str, Action], key:
         else f"<{span.kind}>"
         for span in spans
     ]
-
-
-def _with_rows(column: pa.Array, rows: list[int], texts: list[str]) -> pa.Array:
-    """A column with some of its rows replaced; the others are copied and never looked at."""
-    chosen = np.zeros(len(column), np.bool_)
-    chosen[rows] = True
-    return pc.replace_with_mask(column, pa.array(chosen), pa.array(texts, type=column.type))

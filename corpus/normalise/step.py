@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from configs.schema.corpus import Normalise
-from corpus.batch import Batch, utf8_of, with_text
+from corpus.batch import Batch, utf8_of, with_column, with_rows
 from corpus.kernels.marks import look
 from corpus.normalise import characters
 from corpus.normalise.wrapped import unwrap, wrapped
@@ -48,7 +48,10 @@ def normalise(batch: Batch, steps: Sequence[str], settings: Normalise, tally: Ta
                 changed += 1
                 texts[row], changed_N[row] = text, True
         tally.add(f"normalised.{name}", changed)
-    return with_text(batch, texts) if texts is not None and any(changed_N) else batch
+    rows = [row for row, changed in enumerate(changed_N) if changed]
+    if texts is None or not rows:
+        return batch
+    return with_column(batch, "text", with_rows(batch.column("text"), rows, [texts[row] for row in rows]))
 
 
 def _idle(batch: Batch) -> dict[str, list[bool]]:

@@ -45,7 +45,7 @@ def wrapped(offsets_N1: Int64, utf8: Bytes) -> Flags:
     width_N, lines_N = np.maximum.reduceat(columns_L, first_N1[:-1]), np.diff(first_N1)
     full_N = np.add.reduceat(columns_L >= np.repeat(width_N - _TOLERANCE, lines_N), first_N1[:-1])
     long_N = np.add.reduceat(columns_L >= np.repeat(width_N // 2, lines_N), first_N1[:-1])
-    fits_N = (_MIN_WIDTH <= width_N) & (width_N <= _MAX_WIDTH)
+    fits_N = (width_N >= _MIN_WIDTH) & (width_N <= _MAX_WIDTH)
     return fits_N & (full_N >= _MIN_FULL_LINES) & (full_N >= _MIN_FULL_SHARE * long_N)
 
 

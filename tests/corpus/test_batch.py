@@ -22,7 +22,7 @@ from corpus.batch import (
     document_id,
     utf8_of,
     with_column,
-    with_text,
+    with_rows,
 )
 
 
@@ -95,8 +95,8 @@ def test_a_document_without_text_is_a_bug() -> None:
 
 def test_other_texts_leave_the_other_columns(batch_of: Callable[..., Batch]) -> None:
     batch = batch_of("一", "二")
-    changed = with_text(batch, ["三", "四"])
-    assert changed.column("text").to_pylist() == ["三", "四"]
+    changed = with_column(batch, "text", with_rows(batch.column("text"), [1], ["四"]))
+    assert changed.column("text").to_pylist() == ["一", "四"]
     assert changed.schema == SCHEMA
-    assert with_text(changed, ["一", "二"]) == batch
+    assert with_column(changed, "text", with_rows(changed.column("text"), [0, 1], ["一", "二"])) == batch
     assert with_column(batch, "url", pa.array(["u", None])).column("url").to_pylist() == ["u", None]

@@ -17,7 +17,7 @@ import pytest
 from configs.artifact import Artifact
 from configs.errors import UserError
 from configs.schema.run import Run
-from corpus import tasks
+from corpus import workers
 from corpus.build import build_corpus
 from corpus.dedup import phases
 from tests.corpus.corpora import PARTS, REPOSITORY, SMALL_TASKS, SOURCES, RunOf, bytes_of, rows_of
@@ -42,7 +42,7 @@ def test_the_number_of_workers_does_not_change_a_byte(
     built: Artifact, mixed: Path, run_of: RunOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # So little work is done in this process otherwise.
-    monkeypatch.setattr(tasks, "_WORTH_A_PROCESS_BYTES", 0)
+    monkeypatch.setattr(workers, "_WORTH_A_PROCESS_BYTES", 0)
     build_corpus(run_of(mixed, tmp_path, *SOURCES, overrides=(*SMALL_TASKS, "corpus.workers=2")))
     assert bytes_of(tmp_path / "corpus") == bytes_of(built.dir)
 
@@ -51,7 +51,7 @@ def test_the_number_of_workers_does_not_change_a_byte(
 def test_deduplication_by_several_processes_in_many_pieces_gives_the_same_bytes(
     built: Artifact, mixed: Path, run_of: RunOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks, "_WORTH_A_PROCESS_BYTES", 0)
+    monkeypatch.setattr(workers, "_WORTH_A_PROCESS_BYTES", 0)
     monkeypatch.setattr(phases, "_BUNDLE_BYTES", 30_000)
     little = ("corpus.workers=3", "corpus.dedup.memory_gb=3e-4")
     build_corpus(run_of(mixed, tmp_path, *SOURCES, overrides=(*SMALL_TASKS, *little)))

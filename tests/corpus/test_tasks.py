@@ -14,8 +14,9 @@ import pytest
 
 from configs.artifact import Builder, Claim, build
 from configs.errors import UserError
-from corpus import tasks
+from corpus import workers
 from corpus.tasks import run_phase
+from corpus.workers import Workers
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -31,6 +32,9 @@ def square(claim, number):
     with claim.file(f"squares/{number}.txt") as out:
         out.write(f"{number * number} by {os.getpid()}".encode())
     return number * number
+
+def die(claim, number):
+    os.kill(os.getpid(), 9)
 
 def sleep(claim, seconds):
     with claim.file(f"asleep/{claim.key}.txt") as out:
@@ -54,7 +58,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.fixture
 def in_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Any amount of work is worth a process."""
-    monkeypatch.setattr(tasks, "_WORTH_A_PROCESS_BYTES", 0)
+    monkeypatch.setattr(workers, "_WORTH_A_PROCESS_BYTES", 0)
 
 
 def builder_in(directory: Path) -> Builder:
@@ -111,6 +115,29 @@ def test_an_error_ends_the_phase_and_what_was_finished_is_kept(tmp_path: Path, w
     assert phase(tmp_path / "k", work, [2, 3], workers) == {"t2": 4, "t3": 9}
 
 
+@pytest.mark.usefixtures("in_processes")
+def test_processes_are_kept_from_phase_to_phase_for_single_tasks_too_and_end_with_the_stage(
+    tmp_path: Path, work: Any
+) -> None:
+    builder = builder_in(tmp_path / "k")
+    with Workers(2) as kept:
+        for numbers in ([1, 2], [3, 4], [5]):
+            run_phase(builder, "square", work.square, {f"t{number}": (number, 1) for number in numbers}, kept)
+    found = process_ids(tmp_path / "k")
+    assert len(found) <= 2
+    assert str(os.getpid()) not in found
+    ends = time.monotonic() + 60
+    while any(is_running(int(one)) for one in found):
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+
+
+@pytest.mark.usefixtures("in_processes")
+def test_a_process_that_is_killed_is_told(tmp_path: Path, work: Any) -> None:
+    with pytest.raises(UserError, match="was killed from outside, most often because memory ran out"):
+        run_phase(builder_in(tmp_path / "k"), "die", work.die, {"a": (1, 1), "b": (2, 1)}, 2)
+
+
 def test_no_tasks_are_no_work(tmp_path: Path, work: Any) -> None:
     assert phase(tmp_path / "k", work, [], 0) == {}
 
@@ -120,7 +147,7 @@ import sys
 from pathlib import Path
 from configs.artifact import build
 from configs.cli import main
-from corpus import tasks
+from corpus import tasks, workers
 
 def do(_):
     import tsugiki_test_work
@@ -129,7 +156,7 @@ def do(_):
     tasks.run_phase(builder, "sleep", tsugiki_test_work.sleep, arguments, 2)
 
 if __name__ == "__main__":
-    tasks._WORTH_A_PROCESS_BYTES = 0
+    workers._WORTH_A_PROCESS_BYTES = 0
     raise SystemExit(main("test", lambda parser: parser.set_defaults(do=do), []))
 """
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.batch import utf8_of
-from corpus.kernels.lines import hash_lines, repeated_line_share
+from corpus.kernels.lines import distinct_lines, hash_lines, repeated_line_share
 
 LINES = st.lists(st.text("ab漢𠮷 \t\u3000\n", max_size=12), min_size=1, max_size=5)
 TEXTS = LINES | st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=30), min_size=1, max_size=4)
@@ -31,6 +31,17 @@ def test_lines_stand_where_python_finds_them_and_equal_ones_have_equal_hashes(te
     for line, hashed in zip(plain, hash_L.tolist(), strict=True):
         assert line_of.setdefault(hashed, line) == line
         assert hash_of.setdefault(line, hashed) == hashed
+
+
+@given(TEXTS, st.integers(0, 3))
+def test_a_document_gives_each_of_its_long_enough_lines_once(texts: list[str], least: int) -> None:
+    first_N1, hash_L, characters_L = hash_lines(*utf8_of(pa.array(texts, pa.large_string())))
+    found = distinct_lines(first_N1, hash_L, characters_L >= least).tolist()
+    sets = ({without_space(line) for line in text.split("\n")} for text in texts)
+    assert len(found) == sum(len(line) >= least for lines in sets for line in lines)
+    assert set(found) == {
+        one for one, size in zip(hash_L.tolist(), characters_L.tolist(), strict=True) if size >= least
+    }
 
 
 def test_position_in_the_line_matters() -> None:

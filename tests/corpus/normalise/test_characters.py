@@ -126,6 +126,24 @@ def test_kept_characters_are_kept_and_everything_between_is_normal(text: str) ->
     assert all(unicodedata.is_normalized("NFKC", part) for part in between)
 
 
+def nfkc_between(text: str, keep: str) -> str:
+    """What is between kept characters, all of it normalised by the library."""
+    parts = re.split(f"([{re.escape(keep)}]+)", text) if keep else [text]
+    parts[::2] = [unicodedata.normalize("NFKC", part) for part in parts[::2]]
+    return "".join(parts)
+
+
+# What combines with what stands before it: marks, vowels and finals of Hangul, some beyond U+FFFF.
+JOINING = st.text(
+    "かｶaeᄀ가①…\u3099\uff9e\u0301\u0323\u1161\u11a8\u09c7\u09be\U00011131\U00011127\U0002f800", max_size=12
+)
+
+
+@given(TEXT | DENSE | JOINING, st.sampled_from([KEEP, "", "か①", "\u3099", "\U0002f800a"]))
+def test_normalising_only_where_it_is_needed_gives_the_same(text: str, keep: str) -> None:
+    assert nfkc(text, keep) == nfkc_between(text, keep)
+
+
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=40), st.text("]^-\\①aあ…", max_size=6))
 def test_any_characters_can_be_kept(text: str, keep: str) -> None:
     changed = nfkc(text, keep)

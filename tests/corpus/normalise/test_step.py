@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from configs.schema.corpus import Normalise
 from configs.schema.preset import PRESETS, load_preset
-from corpus.batch import Batch
+from corpus.batch import Batch, BatchBuilder
 from corpus.normalise.step import STEPS, normalise
 from corpus.tally import Tally
+
+LINE = "定量ポンプの点検では電源を"
 
 
 def test_the_documents_each_step_changed_are_counted(batch_of: Callable[..., Batch]) -> None:
@@ -25,6 +29,25 @@ def test_the_order_is_the_presets(batch_of: Callable[..., Batch]) -> None:
     first = normalise(batch_of("弁，管．"), ["punctuation", "nfkc"], Normalise(), Tally())
     last = normalise(batch_of("弁，管．"), ["nfkc", "punctuation"], Normalise(), Tally())
     assert (first.column("text").to_pylist(), last.column("text").to_pylist()) == (["弁、管。"], ["弁,管."])
+
+
+@given(
+    st.lists(st.text("弁，．、。Ａ\u200b\r\n \u3000ｱ", max_size=12), min_size=1, max_size=4),
+    st.permutations(list(STEPS)),
+)
+def test_passing_over_what_stays_the_same_changes_nothing(texts: list[str], order: list[str]) -> None:
+    texts = [*texts, "\n".join([LINE * 2] * 4 + ["終わり"]), "\u200b\n".join([LINE * 2] * 4)]
+    one_by_one = []
+    for text in texts:
+        for name in order:
+            text = STEPS[name](text, Normalise())
+        one_by_one.append(text)
+    rows = BatchBuilder("s", "p", "", "ja")
+    for row, text in enumerate(texts):
+        rows.add(text, row, "utf-8")
+    batch = rows.take()
+    assert batch is not None
+    assert normalise(batch, order, Normalise(), Tally()).column("text").to_pylist() == one_by_one
 
 
 WRAPPED_CODE = "\n".join(f"value_{number:02d} = call(argument, 'ﾎﾟﾝﾌﾟ', another_argument){number}" for number in range(8))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from corpus.batch import utf8_of
+from corpus.kernels.lines import line_columns
 from corpus.normalise.wrapped import columns, unwrap
 
 PROSE = (
@@ -24,6 +27,8 @@ def wrapped(text: str, characters: int) -> str:
 )
 def test_kana_kanji_and_full_width_forms_take_two_columns(line: str, width: int) -> None:
     assert columns(line) == width
+    _, columns_L = line_columns(*utf8_of(pa.array([line, f"{line}\n"], pa.large_string())))
+    assert columns_L.tolist() == [width, width, 0]
 
 
 @pytest.mark.parametrize("characters", [20, 28, 30])

@@ -1,0 +1,82 @@
+"""The processes of a stage: started when there is work that is worth them, kept from phase to phase."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from types import TracebackType
+from typing import Any
+
+from configs.child import end_with
+from configs.errors import UserError
+from corpus.shares import Runnable
+
+# Starting a process and loading the kernels in it takes as long as this much work.
+_WORTH_A_PROCESS_BYTES = 32_000_000
+
+
+class Workers:
+    """So many processes at most; this one alone does what is not worth another. Used as a context.
+
+    Args:
+        count: 0 takes one per CPU that the allocation gives.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = count or len(os.sched_getaffinity(0))
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=False)
+            self._pool = None
+
+    def run(self, tasks: Mapping[str, Runnable], size: int) -> Iterator[tuple[str, Any]]:
+        """Run all tasks, and give what each gave, as they end.
+
+        Args:
+            size: bytes of all of them together.
+        Raises:
+            UserError: if a process was killed.
+        """
+        if self._pool is None and (min(self.count, len(tasks)) <= 1 or size < _WORTH_A_PROCESS_BYTES):
+            for key, task in tasks.items():
+                yield key, task.run()
+        else:
+            yield from self._in_processes(tasks)
+
+    def _in_processes(self, tasks: Mapping[str, Runnable]) -> Iterator[tuple[str, Any]]:
+        if self._pool is None:
+            # Spawned, not forked: a fork of a process with threads may hang.
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(
+                self.count, mp_context=context, initializer=_end_with_parent, initargs=(os.getpid(),)
+            )
+        keys = {self._pool.submit(task.run): key for key, task in tasks.items()}
+        try:
+            for future in as_completed(keys):
+                yield keys[future], future.result()
+        except BrokenProcessPool:
+            raise UserError(
+                "a process that did a part of the work was killed from outside, most often because memory ran out; "
+                "what is finished is kept: run the same command again, with fewer corpus.workers where memory is short"
+            ) from None
+        finally:
+            # Not left to `cancel_futures`: the pool forgets that as soon as nobody holds it any more.
+            for future in keys:
+                future.cancel()
+
+
+def _end_with_parent(parent: int) -> None:
+    """Do not outlive a parent that was killed; and leave Ctrl-C to it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with(parent)
