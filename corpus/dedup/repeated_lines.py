@@ -68,7 +68,8 @@ def remove_lines(batch: Batch, repeated_R: UInt64, tally: Tally) -> Batch:
 def _among(hash_L: UInt64, repeated_R: UInt64) -> Flags:
     """Which hashes are among some in ascending order."""
     at_L = np.searchsorted(repeated_R, hash_L)
-    return repeated_R[np.minimum(at_L, repeated_R.size - 1)] == hash_L
+    found: Flags = repeated_R[np.minimum(at_L, repeated_R.size - 1)] == hash_L
+    return found
 
 
 def empty_rows(batch: Batch) -> pa.BooleanArray:
