@@ -10,55 +10,28 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import pyarrow.parquet as pq
-
-from configs.artifact import TASKS, Artifact, Builder, Claim
+from configs.artifact import Artifact, Builder
 from configs.atomic_file import canonical_json
 from configs.changes import inputs_file
 from configs.errors import UserError
 from configs.progress import Progress
 from configs.schema.run import Run
-from corpus.documents import documents, shards_of, sources_in
-from corpus.shards import ShardWriter
-from corpus.tasks import run_phase
 from tokenizer.base import Base
+from tokenizer.counted import counted_units, unit_batches
 from tokenizer.extendable import Extendable, Extension
 from tokenizer.fertility import curve
 from tokenizer.invariants import base_exceptions, check, check_units
 from tokenizer.learn import extend
 from tokenizer.open import open_tokenizer
 from tokenizer.reload import refuse_reloaded_otherwise
+from tokenizer.shown_texts import checked_texts, texts_by_language
 from tokenizer.stage import tokenizer_plan
-from tokenizer.units import count_units, to_batch
 from tokenizer.write import copy_tokenizer_files, hash_base_files
 
 _log = logging.getLogger(__name__)
-
-# Documents per source on which the invariants are checked and fertility is measured.
-_CHECKED_DOCUMENTS = 200
-
-
-@dataclass(frozen=True)
-class CountArgument:
-    """A shard to count units in."""
-
-    shard: Path
-    base: Path
-    share: float
-    """Share of the documents that are looked at, chosen by id."""
-
-
-def count_shard(claim: Claim, argument: CountArgument) -> None:
-    """Count the units of a shard into `.tasks/units/`."""
-    base = open_tokenizer(argument.base)
-    sampled = (text for id_, text in documents([argument.shard]) if int(id_[:13], 16) < argument.share * 16**13)
-    with ShardWriter(claim, f"{TASKS}/units/{argument.shard.stem}.parquet") as writer:
-        writer.add(to_batch(count_units(sampled, base)))
 
 
 def extend_tokenizer(run: Run) -> Artifact:
@@ -78,45 +51,28 @@ def extend_tokenizer(run: Run) -> Artifact:
         _log.info("%s is complete", plan.dir)
         return builder.complete
     corpus = Artifact.open(plan.upstream["corpus"])
-    if run.tokenizer.add:
-        _count(run, builder, corpus, folder)
+    units = counted_units(run) if run.tokenizer.add else None
     with Progress("tokenizer: extend", 3, "steps") as progress:
-        extension = _learn(run, builder, base)
+        extension = _learn(run, units, base)
         progress.advance(1, "learned")
         extended = base.extended(extension)
-        samples = {source: _sample(corpus, source) for source in run.corpus.sources}
-        violations = check(base, extended, [text for some in samples.values() for text in some])
-        violations += check_units(base, extension.tokens, _unit_batches(builder))
+        violations = check(base, extended, checked_texts(run, corpus))
+        violations += check_units(base, extension.tokens, [] if units is None else unit_batches(units))
         if violations:
             told = "; ".join(f"{violation.invariant}: {violation.detail}" for violation in violations)
             raise UserError(f"{folder}: the extended tokenizer would break its promises, nothing was written: {told}")
         progress.advance(1, "checked")
-        artifact = _write(run, builder, folder, base, extension, extended, _held_out(run, corpus))
+        artifact = _write(run, builder, folder, base, extension, extended, texts_by_language(run, corpus))
         progress.advance(1, "written")
     _log.info("%d new tokens; %s", len(extension.tokens), artifact.dir)
     return artifact
 
 
-def _count(run: Run, builder: Builder, corpus: Artifact, folder: Path) -> None:
+def _learn(run: Run, units: Artifact | None, base: Extendable) -> Extension:
     settings = run.tokenizer
-    shards = [path for name in sources_in(run.corpus, settings.languages) for path in shards_of(corpus, "kept", name)]
-    kept = corpus.counts["kept"]
-    total = sum(kept[name]["bytes"] for name in sources_in(run.corpus, settings.languages) if name in kept)
-    if not total:
-        raise UserError(
-            f"tokenizer.languages: the corpus has no text in {', '.join(settings.languages)} to learn tokens from; "
-            "set tokenizer.add=0 to keep the base's tokenizer"
-        )
-    share = min(1.0, settings.sample_bytes / total)
-    arguments = {path.stem: (CountArgument(path, folder, share), path.stat().st_size) for path in shards}
-    run_phase(builder, "units", count_shard, arguments, settings.workers)
-
-
-def _learn(run: Run, builder: Builder, base: Extendable) -> Extension:
-    settings = run.tokenizer
-    if settings.add == 0:
+    if units is None:
         return Extension(base.size, (), (), ())
-    extension = extend(base, _unit_batches(builder), settings.add, settings.min_count)
+    extension = extend(base, unit_batches(units), settings.add, settings.min_count)
     if len(extension.tokens) < settings.add:
         _log.warning(
             "only %d of %d tokens occur at least %d times; the others are not added",
@@ -125,29 +81,6 @@ def _learn(run: Run, builder: Builder, base: Extendable) -> Extension:
             settings.min_count,
         )
     return extension
-
-
-def _unit_batches(builder: Builder) -> Iterator[Any]:
-    for path in sorted((builder.dir / TASKS / "units").glob("*.parquet")):
-        yield from pq.read_table(path).to_batches()
-
-
-def _sample(corpus: Artifact, source: str) -> list[str]:
-    texts = [text for _, text in documents(shards_of(corpus, "held_out", source))][:_CHECKED_DOCUMENTS]
-    for _, text in documents(shards_of(corpus, "kept", source)):
-        if len(texts) >= _CHECKED_DOCUMENTS:
-            break
-        texts.append(text)
-    return texts
-
-
-def _held_out(run: Run, corpus: Artifact) -> dict[str, list[str]]:
-    """Texts by language on which fertility is measured: held-out ones, or any where nothing is held out."""
-    texts: dict[str, list[str]] = {}
-    for name, source in run.corpus.sources.items():
-        held_out = [text for _, text in documents(shards_of(corpus, "held_out", name))][:_CHECKED_DOCUMENTS]
-        texts.setdefault(source.language, []).extend(held_out or _sample(corpus, name))
-    return texts
 
 
 def _write(

@@ -22,13 +22,17 @@ def tokenizer_plan(run: Run) -> StagePlan:
     """The stage as the run file describes it."""
     config = {**run.tokenizer.digested(), "base": run.tokenizer_base}
     config["language_of"] = {name: source.language for name, source in run.corpus.sources.items()}
+    upstream, raw = {"corpus": corpus_dir(run)}, {"base": tokenizer_files(run)}
+    return StagePlan("tokenizer", tokenizer_dir(run), KIND, VERSION, config, upstream, raw)
+
+
+def tokenizer_files(run: Run) -> tuple[RawFile, ...] | str:
+    """The files of the base that its tokenizer may consist of, or the word that identifies a base on the hub."""
     base = Base.of_tokenizer(run).input
-    if not isinstance(base, str):
-        # Weights do not matter to the tokenizer, and hashing them takes as long as reading them.
-        base = tuple(file for file in base if _is_tokenizer_file(file))
-    return StagePlan(
-        "tokenizer", tokenizer_dir(run), KIND, VERSION, config, upstream={"corpus": corpus_dir(run)}, raw={"base": base}
-    )
+    if isinstance(base, str):
+        return base
+    # Weights do not matter to the tokenizer, and hashing them takes as long as reading them.
+    return tuple(file for file in base if _is_tokenizer_file(file))
 
 
 def _is_tokenizer_file(file: RawFile) -> bool:

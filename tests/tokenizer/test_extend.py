@@ -96,6 +96,18 @@ def test_two_runs_from_scratch_give_the_same_bytes(run: Run) -> None:
     assert extend_tokenizer(run).digest == digest
 
 
+def test_units_that_were_counted_serve_another_number_of_tokens(run: Run, tmp_path: Path) -> None:
+    build_corpus(run)
+    shutil.rmtree(extend_tokenizer(run).dir)
+    units = run.run.dir / "units"
+    before = {path.name: path.stat().st_mtime_ns for path in units.rglob("*")}
+    extend_tokenizer(_with(run, tmp_path, "tokenizer.add=7"))
+    assert {path.name: path.stat().st_mtime_ns for path in units.rglob("*")} == before
+    counted = Artifact.open(units, kind="units", check="sha256")
+    kept = Artifact.open(run.run.dir / "corpus").counts["kept"]["inhouse"]
+    assert counted.counts["documents"] == kept["documents"]
+
+
 def test_run_again_it_is_complete(run: Run, caplog: pytest.LogCaptureFixture) -> None:
     build_corpus(run)
     before = (extend_tokenizer(run).dir / "manifest.json").stat().st_mtime_ns
@@ -161,6 +173,7 @@ def test_the_sample_that_is_learned_from_is_chosen_by_document(run: Run, tmp_pat
     small = extend_tokenizer(_with(run, tmp_path, "tokenizer.sample_bytes=1500", "tokenizer.min_count=1"))
     counts = [json.loads(line)["count"] for line in small.path("new_tokens.jsonl").read_text().splitlines()]
     shutil.rmtree(small.dir)
+    shutil.rmtree(run.run.dir / "units")
     whole = extend_tokenizer(_with(run, tmp_path, "tokenizer.min_count=1"))
     more = [json.loads(line)["count"] for line in whole.path("new_tokens.jsonl").read_text().splitlines()]
     assert 0 < counts[0] < more[0]
