@@ -14,6 +14,8 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
+from pretrain.stragglers import Straggler
+
 _GIB = 1 << 30
 
 
@@ -50,10 +52,8 @@ class Speed:
     """Share of the steps, 0 to 1, in which the rank that waited longest had no micro-batches."""
     memory_gib: float
     """Most on any rank."""
-    spread: float
-    """By what share the slowest rank's own work takes longer than that of the rank in the middle of its stage."""
-    slowest: int
-    """Number of that rank."""
+    behind: tuple[float, ...]
+    """By what share a rank's own work takes longer than that of the rank in the middle of its stage, by rank."""
     utilisation: float | None
     """Model FLOPs by what the devices could do, 0 to 1; none where no peak is known."""
 
@@ -66,17 +66,26 @@ class Speed:
         Args:
             pipeline: stages of the model; the ranks of each stand behind each other.
         """
-        spread, slowest = max(_spreads([window.data_wait_s + window.forward_s for window in table], pipeline))
+        behind = _behind([window.data_wait_s + window.forward_s for window in table], pipeline)
         return cls(
             steps=steps,
             tokens=tokens,
             step_s=max(window.step_s for window in table) / steps,
             data_wait=max(window.data_wait_s / window.step_s for window in table),
             memory_gib=max(window.memory_bytes for window in table) / _GIB,
-            spread=spread,
-            slowest=slowest,
+            behind=tuple(behind),
             utilisation=utilisation,
         )
+
+    @property
+    def spread(self) -> float:
+        """By what share the slowest rank is behind the one in the middle."""
+        return max(self.behind)
+
+    @property
+    def slowest(self) -> int:
+        """Number of that rank."""
+        return self.behind.index(self.spread)
 
     @property
     def tokens_per_s(self) -> float:
@@ -94,12 +103,15 @@ class Speed:
             "train/rank_spread": self.spread,
         }
 
-    def to_json(self, step: int, hosts: Sequence[str], attention: str) -> dict[str, Any]:
+    def to_json(
+        self, step: int, hosts: Sequence[str], attention: str, stragglers: Sequence[Straggler] = ()
+    ) -> dict[str, Any]:
         """The line after optimizer step `step`.
 
         Args:
             hosts: by rank.
             attention: the kernel that it runs on.
+            stragglers: ranks that hold the others up again and again.
         """
         measured = {name.removeprefix("train/"): value for name, value in self.scalars().items()}
         return {
@@ -109,6 +121,7 @@ class Speed:
             "steps": self.steps,
             "tokens": self.tokens,
             "slowest": {"rank": self.slowest, "host": hosts[self.slowest]},
+            "stragglers": [one.to_json() for one in stragglers],
             "attention": attention,
             **measured,
         }
@@ -119,10 +132,10 @@ class Speed:
         return "  ".join([*share, f"memory {self.memory_gib:.1f} GiB", f"data wait {self.data_wait * 100:.1f} %"])
 
 
-def _spreads(own_s: Sequence[float], pipeline: int) -> Iterator[tuple[float, int]]:
-    """Of each pipeline stage: the share by which its slowest rank takes longer than the middle one, and its number."""
+def _behind(own_s: Sequence[float], pipeline: int) -> Iterator[float]:
+    """Of each rank: the share by which it takes longer than the middle one of its pipeline stage; 0 if it does not."""
     ranks = len(own_s) // pipeline
     for first in range(0, len(own_s), ranks):
         stage = own_s[first : first + ranks]
-        middle, longest = statistics.median_low(stage), max(stage)
-        yield (longest / middle - 1 if middle else 0.0), first + stage.index(longest)
+        middle = statistics.median_low(stage)
+        yield from (max(seconds / middle - 1, 0.0) if middle else 0.0 for seconds in stage)

@@ -14,6 +14,7 @@ from pretrain.flops import ModelFlops, causal_pairs, utilisation
 from pretrain.job import TrainStage
 from pretrain.micro_batch import MicroBatch
 from pretrain.speed import Speed, Window
+from pretrain.stragglers import Stragglers
 
 _log = logging.getLogger(__name__)
 
@@ -27,11 +28,12 @@ class Speedometer:
     """
 
     def __init__(self, settings: Log, flops: ModelFlops, pipeline: int = 1) -> None:
-        self._settings, self._flops, self._pipeline = settings, flops, pipeline
+        self._flops, self._pipeline = flops, pipeline
         self._peak_flops = hardware.peak_flops()
         if self._peak_flops is None and ranks.rank() == 0:
             _log.info("utilisation is not measured: configs/tables/devices.yaml has no peak of %s", hardware.name())
         self.hosts = ranks.of_all(socket.gethostname())
+        self.stragglers = Stragglers(settings, self.hosts)
         self._window, self._steps, self._tokens = Window(), 0, 0
 
     def add(self, batches: Sequence[MicroBatch], waited_s: float, step_s: float) -> None:
@@ -68,14 +70,3 @@ class Speedometer:
             seconds = max(each.step_s for each in table)
             used = utilisation(self._flops.of_step(tokens, round(pairs)), seconds, len(table), self._peak_flops)
         return Speed.of(table, steps, tokens, pipeline=self._pipeline, utilisation=used)
-
-    def name_straggler(self, speed: Speed) -> None:
-        """Warn if one rank holds the others up."""
-        if speed.spread > self._settings.straggler:
-            _log.warning(
-                "rank %d on %s takes %.0f %% longer than the rank in the middle for its own work of %d steps",
-                speed.slowest,
-                self.hosts[speed.slowest],
-                speed.spread * 100,
-                speed.steps,
-            )

@@ -62,7 +62,8 @@ def tell_speed(session: Session, engine: Engine, stage: TrainStage, loss: float)
     speed = session.speedometer.read(engine, stage)
     if session.metrics is None:
         return
-    line = speed.to_json(done.step, session.speedometer.hosts, session.attention)
+    stragglers = session.speedometer.stragglers.after(speed.behind)
+    line = speed.to_json(done.step, session.speedometer.hosts, session.attention, stragglers)
     session.metrics.write_speed(line, speed.scalars())
     session.progress.tell(f"{stage.name}  step {done.step}/{job.steps}  loss {loss:.3f}  {speed.told()}")
-    session.speedometer.name_straggler(speed)
+    session.speedometer.stragglers.warn(stragglers)

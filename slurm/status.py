@@ -122,9 +122,18 @@ def lines(found: Sequence[StageStatus]) -> list[str]:
             told.append(
                 f"{'':<10} {_progress(one.training)}" + (f"  ends {one.expected_end}" if one.expected_end else "")
             )
+            if one.state == "running":
+                told += [f"{'':<10} {_straggler(slow)}" for slow in one.training.stragglers]
         if one.state not in ("complete", "waiting"):
             told += [f"{'':<10} | {line}" for line in one.last_lines]
     return told
+
+
+def _straggler(slow: Mapping[str, Any]) -> str:
+    return (
+        f"rank {slow['rank']} on {slow['host']} holds the others up: {slow['behind'] * 100:.0f} % slower than the rank "
+        f"in the middle, {slow['intervals']} measurement(s) in a row"
+    )
 
 
 def _progress(training: Training) -> str:

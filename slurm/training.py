@@ -26,6 +26,8 @@ class Training:
     utilisation: float | None
     left_s: float | None
     """Seconds of training until the end, at the latest speed; waits and evaluations come on top."""
+    stragglers: tuple[dict[str, Any], ...] = ()
+    """Ranks that hold the others up again and again: `rank`, `host`, `behind` (a share), `intervals` (in a row)."""
 
     @classmethod
     def of(cls, checkpoints: Path, settings: Pretrain) -> Training:
@@ -42,6 +44,7 @@ class Training:
             tokens_per_s=tokens_per_s,
             utilisation=speed.get("utilisation"),
             left_s=left_tokens / tokens_per_s if tokens_per_s else None,
+            stragglers=tuple(speed.get("stragglers", ())),
         )
 
     def ends(self, now: datetime) -> str | None:

@@ -158,7 +158,10 @@ class Log(Section):
     every_steps: int = operational(10, ge=1)
     """Optimizer steps between two lines of progress, and between two measurements of speed over all ranks."""
     straggler: float = operational(0.2, gt=0)
-    """A rank whose own work takes longer than that of the rank in the middle by more than this share is named."""
+    """A rank whose own work takes longer than that of the rank in the middle by more than this share holds the others
+    up."""
+    straggler_intervals: int = operational(3, ge=1)
+    """Measurements of speed in a row in which a rank holds the others up, before it is named."""
 
 
 class Pretrain(Section):

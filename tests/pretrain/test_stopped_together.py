@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -77,17 +78,17 @@ def test_a_slow_rank_is_named_and_what_is_forgotten_stops_both(
     packed: MakeRun, packed_root: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("deepspeed", reason="DeepSpeed is not installed")
-    words = (*FORGETFUL, with_budget(0.0, "stop"), "pretrain.log.every_steps=1")
+    words = (*FORGETFUL, with_budget(0.0, "stop"), "pretrain.log={every_steps: 1, straggler_intervals: 2}")
     run = packed(*words)
     both = ("pretrain.engine=deepspeed", "pretrain.parallel={processes: 2, zero: 1}")
     said = stopped(packed_root, run, capfd, *words, *both, slower_s=1.0)
-    told = re.findall(
-        r"rank (\d) on \S+ takes \d+ % longer than the rank in the middle for its own work of 1 steps", said
-    )
-    assert told == ["1"] * 3
+    named = r"warning: rank (\d) on (\S+) takes \d+ % longer than the rank in the middle for its own work, 2 interval"
+    assert re.findall(named, said) == [("1", socket.gethostname())]
     speeds = read_metrics(checkpoints_dir(run), SPEED)
     assert [(line["step"], line["slowest"]["rank"], line["tokens"]) for line in speeds] == [
         (1, 1, 256), (2, 1, 256), (3, 1, 256)]  # fmt: skip
+    assert [[(one["rank"], one["intervals"]) for one in line["stragglers"]] for line in speeds] == [
+        [], [(1, 2)], [(1, 3)]]  # fmt: skip
     assert all(line["step_s"] > 2.0 for line in speeds)  # two micro-batches of the slow rank
 
     message = r"^tsugiki: pretrain\.forgetting: after step 3 the model predicts worse than the untouched base"

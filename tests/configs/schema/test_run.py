@@ -56,7 +56,7 @@ OPERATIONAL = [
     "corpus.workers=7",
     "tokenizer.workers=7",
     "pretrain.checkpoint={every_steps: 7, keep_last: 9}",
-    "pretrain.log={every_steps: 7, straggler: 0.5}",
+    "pretrain.log={every_steps: 7, straggler: 0.5, straggler_intervals: 5}",
     "pretrain.forgetting={budgets: {manuals: 0.1}, action: stop}",
 ]
 
