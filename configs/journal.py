@@ -36,13 +36,14 @@ def note(directory: Path, event: str, **facts: Any) -> None:
         "host": socket.gethostname(),
         "pid": os.getpid(),
         "python": platform.python_version(),
-        "libraries": _versions(),
+        "libraries": versions(),
     }
     with open(directory / JOURNAL, "a", encoding="utf-8") as journal:
         journal.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Of this program and of the libraries that results may depend on, those that are installed."""
     found = {}
     for name in _LIBRARIES:
         try:

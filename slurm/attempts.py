@@ -17,7 +17,8 @@ from configs.artifact import MANIFEST
 from configs.atomic_file import read_json, write_json
 from configs.errors import UserError
 
-STARTS, STOPPED = "starts.jsonl", "stopped.json"
+STARTS, STOPPED, EXCLUDED = "starts.jsonl", "stopped.json", "excluded.json"
+"""Every start of training; why nothing goes on; nodes that are left out, with their reasons."""
 AGAIN = 75
 """Exit status: not finished, goes on."""
 MAX_STARTS = 3
@@ -38,7 +39,7 @@ _LAST_BYTES = 65536
 
 def forget(folder: Path) -> None:
     """A new chain begins."""
-    for name in (STARTS, STOPPED):
+    for name in (STARTS, STOPPED, EXCLUDED):
         (folder / name).unlink(missing_ok=True)
 
 
@@ -54,10 +55,28 @@ def why_stopped(folder: Path) -> str | None:
     return str(read_json(path)["reason"]) if path.exists() else None
 
 
+def excluded(folder: Path) -> dict[str, dict[str, Any]]:
+    """Nodes that are left out since the run was submitted, each with `reason`, `job` and `time`."""
+    path = folder / EXCLUDED
+    found: dict[str, dict[str, Any]] = read_json(path) if path.exists() else {}
+    return found
+
+
 def saved_step(checkpoints: Path) -> int:
     """The last step that a complete checkpoint has; 0 where there is none."""
     found = [path.parent.name for path in checkpoints.glob(f"step-*/{MANIFEST}") if "." not in path.parent.name]
     return max((int(name.removeprefix("step-")) for name in found), default=0)
+
+
+def refuse_stopped(folder: Path) -> None:
+    """See that training may go on.
+
+    Raises:
+        UserError: if it must not, with the reason.
+    """
+    why = why_stopped(folder)
+    if why is not None:
+        raise UserError(f"training does not go on: {why}")
 
 
 def begin(folder: Path, checkpoints: Path, log: Path) -> None:
@@ -68,13 +87,11 @@ def begin(folder: Path, checkpoints: Path, log: Path) -> None:
     Raises:
         UserError: if it must not, with the reason.
     """
-    stopped = why_stopped(folder)
-    if stopped is not None:
-        raise UserError(f"training does not go on: {stopped}")
+    refuse_stopped(folder)
     step = saved_step(checkpoints)
     before = [start["step"] for start in starts(folder)]
     if before[-MAX_STARTS:] == [step] * MAX_STARTS and not (checkpoints / MANIFEST).exists():
-        raise _stopped(
+        raise stopped(
             folder,
             f"{MAX_STARTS} starts have not brought it beyond step {step}; save more often (pretrain.checkpoint."
             "every_steps) or take a longer slurm.time, and look at the end of each start in the log",
@@ -109,7 +126,7 @@ def end(folder: Path, checkpoints: Path, log: Path, status: int, *, nodes_answer
     words = _WORDS.get(status, f"status {status}")
     if told is not None and status > _SIGNALLED:
         words = "an error"  # for which srun has ended the other processes
-    raise _stopped(folder, f"training ended by {words}: {told or 'its last words are in the log'}")
+    raise stopped(folder, f"training ended by {words}: {told or 'its last words are in the log'}")
 
 
 def last_error(log: Path, after: int = 0) -> str | None:
@@ -130,7 +147,8 @@ def last_error(log: Path, after: int = 0) -> str | None:
     return lines[problems[-1] - 1] if problems and problems[-1] else None
 
 
-def _stopped(folder: Path, reason: str) -> UserError:
+def stopped(folder: Path, reason: str) -> UserError:
+    """Let nothing go on until the run is submitted again; gives the error to raise."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     write_json(folder / STOPPED, {"reason": reason})
     return UserError(f"training does not go on: {reason}")

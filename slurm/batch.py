@@ -71,6 +71,11 @@ def states(jobs: Sequence[str]) -> dict[str, JobState]:
     return found
 
 
+def hostnames(nodes: str) -> list[str]:
+    """The names of nodes that Slurm writes in short, such as node[1-3]."""
+    return _said("scontrol", "show", "hostnames", nodes).split()
+
+
 def _known_to(said: str, jobs: Sequence[str]) -> dict[str, JobState]:
     found: dict[str, list[JobState]] = {}
     for line in said.splitlines():

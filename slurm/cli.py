@@ -1,4 +1,4 @@
-"""`tsugiki slurm render|submit|status|cancel|logs`, and what training jobs ask: `begin` and `end`."""
+"""`tsugiki slurm render|submit|status|cancel|logs|preflight`; and what training jobs ask: look, judge, begin, end."""
 
 from __future__ import annotations
 
@@ -40,6 +40,11 @@ def verbs(parser: argparse.ArgumentParser) -> None:
     logs = _verb(commands, "logs", _logs, "print the log of a stage's latest job")
     logs.add_argument("stage", nargs="?", choices=_STAGES, help="default: the last that has one")
     logs.add_argument("--lines", type=int, default=40, metavar="N", help="so many from its end (default: 40)")
+    preflight = _verb(commands, "preflight", _preflight, "look at the nodes of this allocation, or at this machine")
+    preflight.add_argument("--json", action="store_true", help="print for machines")
+    _verb(commands, "look", _look, "for training jobs: look at this node, together with the others of the job")
+    judge = _verb(commands, "judge", _judge, "for training jobs: what follows from the look at the nodes")
+    judge.add_argument("--nodes", required=True, metavar="NAMES", help="nodes of the job, the first one first")
     _verb(commands, "begin", _begin, "for training jobs: whether training may go on")
     end = _verb(commands, "end", _end, "for training jobs: what follows a training that has ended")
     end.add_argument("--status", type=int, required=True, metavar="N", help="exit status of srun")
@@ -137,6 +142,41 @@ def _logs(arguments: argparse.Namespace) -> None:
             f"no log of {arguments.stage or 'any stage'} yet; `tsugiki slurm status` shows what jobs wait for"
         )
     say("\n".join(last_lines(Path(found[-1].log or ""))[-arguments.lines :]))
+
+
+def _preflight(arguments: argparse.Namespace) -> None:
+    from configs.errors import UserError
+    from slurm.preflight.by_hand import preflight
+    from slurm.preflight.verdict import fit
+
+    report, found = preflight(_job(arguments))
+    if arguments.json:
+        say(json.dumps({"faults": found, **(report.to_json() if report is not None else {})}, ensure_ascii=False))
+    elif report is not None and not found:
+        say(fit(report))
+    if found:
+        raise UserError("; ".join(f"{node}: {', '.join(why)}" for node, why in found.items()))
+
+
+def _look(arguments: argparse.Namespace) -> None:
+    from configs.errors import UserError
+    from slurm.preflight.look import look
+    from slurm.preflight.report import report_path
+    from slurm.script import FOLDER
+
+    run = load_run(arguments)
+    try:
+        look(run.run.dir, report_path(run.run.dir / FOLDER), run.slurm.preflight)
+    except RuntimeError as error:  # of torch's store
+        raise UserError(f"the first node of the job does not answer this one: {str(error).splitlines()[0]}") from error
+
+
+def _judge(arguments: argparse.Namespace) -> None:
+    from configs import log
+    from slurm.preflight.verdict import decide
+
+    log.set_up()
+    decide(_job(arguments), arguments.nodes.split())
 
 
 def _begin(arguments: argparse.Namespace) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 from slurm.container import srun_options
+from slurm.preflight.script import looked_at
 from slurm.script import BatchStage, Job, beginning
 
 # What torch.distributed reads, from what srun gives each process.
@@ -27,10 +28,11 @@ def render(job: Job, stage: BatchStage) -> str:
 def _training(job: Job, stage: BatchStage) -> list[str]:
     stop = shlex.quote(str(job.run.run.dir / "stop"))
     return [
+        *_meeting_point(job),
+        *(looked_at(job) if job.run.slurm.preflight.enabled else []),
         "# Ends the job here if training must not go on, and says why.",
         job.here(job.on_run("slurm begin")),
         "",
-        *_meeting_point(job),
         "# The warning before the time limit: training looks for this file after every step, saves and ends.",
         f"trap 'touch {stop}' USR1" if "'" not in stop else f'trap "touch {stop}" USR1',
         f"rm -f {stop}",

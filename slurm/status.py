@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,8 @@ class StageStatus:
     expected_end: str | None = None
     log: str | None = None
     last_lines: tuple[str, ...] = ()
+    excluded: dict[str, str] = field(default_factory=dict)
+    """Nodes that are left out, with the reason."""
 
     def to_json(self) -> dict[str, Any]:
         """For machines."""
@@ -79,6 +81,7 @@ def _of(run: Run, name: str, directory: Path, numbers: Sequence[str], known: Map
         expected_end=training.ends(datetime.now(UTC)) if training is not None and state == "running" else None,
         log=str(log) if lines else None,
         last_lines=tuple(line for line in lines if line.strip())[-_LINES:],
+        excluded={node: one["reason"] for node, one in attempts.excluded(folder).items()} if name == "train" else {},
     )
 
 
@@ -118,6 +121,7 @@ def lines(found: Sequence[StageStatus]) -> list[str]:
         )
         facts = [jobs, one.nodes or "", f"{one.restarts} restart(s)" if one.restarts else "", one.reason or ""]
         told.append(f"{one.stage:<10} {one.state:<10} {'  '.join(fact for fact in facts if fact)}".rstrip())
+        told += [f"{'':<10} left out: {node}: {why}" for node, why in one.excluded.items()]
         if one.training is not None and one.training.step:
             told.append(
                 f"{'':<10} {_progress(one.training)}" + (f"  ends {one.expected_end}" if one.expected_end else "")

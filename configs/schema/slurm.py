@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from configs.schema.preflight import Preflight
 from configs.schema.section import Section, operational
 
 
@@ -36,5 +37,6 @@ class Slurm(Section):
     """What starts the processes of training."""
     corpus_jobs: int = operational(1, ge=1)
     """Jobs that make the corpus together, as an array; one more then finishes it."""
+    preflight: Preflight = operational(Preflight())
     jobs: int = operational(10, ge=1)
     """Jobs of training that follow one another where a site forbids requeue; those left over end at once."""

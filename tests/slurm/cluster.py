@@ -108,6 +108,11 @@ class Cluster:
         assert done.returncode == 0, f"{command}: {done.stderr}"
         return done.stdout
 
+    def inside(self, name: str, *command: str) -> None:
+        """Run a command that changes what a node has mounted."""
+        space = f"/proc/{self._running[name].pid}/ns/mnt"
+        subprocess.run(["nsenter", f"--mount={space}", *command], check=True, capture_output=True)
+
     def kill_node(self, name: str) -> None:
         """Crash a node with all that runs on it; slurmctld finds out after some 25 s, and requeues its jobs."""
         process = self._running.pop(name)
