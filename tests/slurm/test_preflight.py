@@ -14,15 +14,14 @@ from pathlib import Path
 import pytest
 
 from tests.slurm.cluster import Cluster, why_not
-from tests.slurm.place import LONG, Place
-from tests.tiny import tiny_run
+from tests.slurm.place import NewPlace
 
 REPOSITORY = Path(__file__).parents[2]
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
 # The nodes share the cores of one machine: only what is far too slow counts.
-LENIENT = "slurm.preflight={enabled: true, min_speed: 0.35, min_write_speed: 0.01, min_free_gib: 0.1}"
+LENIENT = "slurm.preflight={min_speed: 0.35, min_write_speed: 0.01, min_free_gib: 0.1}"
 
 # Half a minute fast: what a node has whose clock nobody serves.
 _FAST_CLOCK = """
@@ -66,14 +65,13 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     shutil.rmtree(folder)
 
 
-def place(root: Path, cluster: Cluster, bad: str, *words: str, site: str = "") -> Place:
-    """A run on nodes of which node2 does `bad` before it starts Python."""
-    tiny_run(root)
+def nodes_with(bad: str, root: Path, site: str = "") -> tuple[str, str]:
+    """Overrides of a run on nodes of which node2 does `bad` before it starts Python."""
     python = root / "python"
     python.write_text(_PYTHON.format(python=shlex.quote(sys.executable), bad=bad))
     python.chmod(0o755)
     (root / "site.yaml").write_text(f"python: {python}\n{site}")
-    return Place(root / "run.yaml", cluster, f"run.dir={root}/run", f"slurm.site={root}/site.yaml", LENIENT, *words)
+    return f"slurm.site={root}/site.yaml", LENIENT
 
 
 def old_torch(root: Path) -> str:
@@ -85,16 +83,14 @@ def old_torch(root: Path) -> str:
 
 
 def test_a_bad_node_is_named_for_all_that_is_wrong_and_training_ends_on_the_others(
-    tmp_path: Path, cluster: Cluster, _packed_root: Path
+    tmp_path: Path, cluster: Cluster, packed: NewPlace
 ) -> None:
     if (compiler := shutil.which("cc")) is None:
         pytest.skip("no C compiler, for a clock that is wrong")
     (tmp_path / "clock.c").write_text(_FAST_CLOCK)
     subprocess.run([compiler, "-shared", "-fPIC", "-o", tmp_path / "clock.so", tmp_path / "clock.c"], check=True)
     bad = f"{old_torch(tmp_path)}; export LD_PRELOAD={tmp_path}/clock.so; THROTTLED=yes"
-    shutil.copytree(_packed_root / "packed", tmp_path / "run")
-    run = place(tmp_path, cluster, bad, *LONG, f"corpus.sources.inhouse.path={_packed_root}/ja")
-    run.words[0] = str(_packed_root / "run.yaml")
+    run = packed("run", *nodes_with(bad, tmp_path))
     (tmp_path / "run" / "slurm" / "preflight").mkdir(parents=True)
     # Its way to the file system is another one.
     cluster.inside("node2", "mount", "-t", "tmpfs", "tmpfs", f"{tmp_path}/run/slurm/preflight")
@@ -121,12 +117,10 @@ def test_a_bad_node_is_named_for_all_that_is_wrong_and_training_ends_on_the_othe
 
 
 def test_where_too_few_nodes_are_left_the_chain_stops_with_the_reason(
-    tmp_path: Path, cluster: Cluster, _packed_root: Path
+    tmp_path: Path, cluster: Cluster, packed: NewPlace
 ) -> None:
-    shutil.copytree(_packed_root / "packed", tmp_path / "run")
-    batch = "pretrain.batch_tokens=192"
-    run = place(tmp_path, cluster, old_torch(tmp_path), *LONG, "slurm.nodes=3", batch)
-    run.words[0] = str(_packed_root / "run.yaml")
+    three = ("slurm.nodes=3", "pretrain.batch_tokens=192", "pretrain.stages.all.tokens=38400")
+    run = packed("run", *nodes_with(old_torch(tmp_path), tmp_path), *three)
     run.submit()
     run.until_over()
     found = run.status()
@@ -138,11 +132,9 @@ def test_where_too_few_nodes_are_left_the_chain_stops_with_the_reason(
 
 
 def test_where_a_site_forbids_requeue_the_next_job_of_the_chain_leaves_the_node_out(
-    tmp_path: Path, cluster: Cluster, _packed_root: Path
+    tmp_path: Path, cluster: Cluster, packed: NewPlace
 ) -> None:
-    shutil.copytree(_packed_root / "packed", tmp_path / "run")
-    run = place(tmp_path, cluster, old_torch(tmp_path), *LONG, "slurm.jobs=3", site="requeue: false\n")
-    run.words[0] = str(_packed_root / "run.yaml")
+    run = packed("run", *nodes_with(old_torch(tmp_path), tmp_path, "requeue: false\n"), "slurm.jobs=3")
     jobs = run.submit()["train"]
     run.until_over()
     assert run.model(), run.log()
@@ -154,8 +146,8 @@ def test_where_a_site_forbids_requeue_the_next_job_of_the_chain_leaves_the_node_
     assert list(run.status()["train"]["excluded"]) == ["node2"]
 
 
-def test_by_hand_it_looks_at_the_nodes_of_the_allocation(tmp_path: Path, cluster: Cluster) -> None:
-    run = place(tmp_path, cluster, old_torch(tmp_path))
+def test_by_hand_it_looks_at_the_nodes_of_the_allocation(tmp_path: Path, packed: NewPlace) -> None:
+    run = packed("run", *nodes_with(old_torch(tmp_path), tmp_path))
     command = shlex.join([sys.executable, "-m", "slurm", "preflight", *run.words, "--json"])
     faults = {}
     for nodes in ("node[1,3]", "node[1-2]"):
