@@ -1,4 +1,4 @@
-"""The command line: `tsugiki run|plan|verify|report`, and each package's own verbs below its name."""
+"""The command line: `tsugiki run|plan|verify|report|bundle`, and each package's own verbs below its name."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ def verbs(parser: argparse.ArgumentParser) -> None:
     report.add_argument("--json", action="store_true", help="print for machines")
     report.add_argument("--svg", type=Path, metavar="FILE", help="draw the screen of results into a file")
     report.set_defaults(do=_report)
+    _add_bundle(commands.add_parser("bundle", help="gather what a site without a network needs to install this"))
     for name, add, help_ in (
         ("corpus", corpus.cli.verbs, "from raw text to clean shards"),
         ("tokenizer", tokenizer.cli.verbs, "extend the base's tokenizer"),
@@ -44,6 +45,35 @@ def verbs(parser: argparse.ArgumentParser) -> None:
         ("slurm", slurm.cli.verbs, "batch scripts for a cluster"),
     ):
         add(commands.add_parser(name, help=help_))
+
+
+def _add_bundle(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where to")
+    parser.add_argument("--python", metavar="3.12", help="of the closed site (default: the one that runs this)")
+    parser.add_argument("--cuda", metavar="12.8", help="that torch is built for (default: what the package index has)")
+    parser.add_argument("--torch-index", metavar="URL", help="package index that has torch for this CUDA")
+    parser.add_argument(
+        "--extras", default="deepspeed,megatron", metavar="NAMES", help="optional parts, or none (default: %(default)s)"
+    )
+    parser.add_argument("--also", action="append", default=[], metavar="REQUIREMENT", help="one more package; again")
+    parser.add_argument("--no-torch", action="store_true", help="leave torch out, for a site whose Python has it")
+    parser.set_defaults(do=_bundle)
+
+
+def _bundle(arguments: argparse.Namespace) -> None:
+    from configs import log
+    from tsugiki.bundle.build import RUNNING, Wanted, bundle
+
+    log.set_up()
+    wanted = Wanted(
+        python=arguments.python or RUNNING,
+        cuda=arguments.cuda,
+        extras=() if arguments.extras == "none" else tuple(arguments.extras.split(",")),
+        also=tuple(arguments.also),
+        torch=not arguments.no_torch,
+    )
+    made = bundle(arguments.out, wanted, arguments.torch_index)
+    cli.say(f"{made.dir}: {made.counts['wheels']} wheels, {made.counts['bytes'] / 1e6:,.0f} MB; install.sh installs it")
 
 
 def _run(arguments: argparse.Namespace) -> None:
