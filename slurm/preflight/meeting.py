@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]  # documented, not in its __all__
 
 from slurm.preflight.report import Pair
 
@@ -58,9 +59,7 @@ class Meeting:
         self._place, self._wait = place, timedelta(seconds=wait_s)
         self.present = [place.number]
         first = place.number == 0
-        self._store: dist.Store = dist.TCPStore(
-            place.address, place.port, None, first, timeout=self._wait, wait_for_workers=False
-        )
+        self._store = TCPStore(place.address, place.port, None, first, timeout=self._wait, wait_for_workers=False)
 
     def all_say(self, topic: str, value: Any) -> dict[int, Any]:
         """What each node says about something, by number; one that does not answer in time is left out from then on.
@@ -124,7 +123,7 @@ class Meeting:
         try:
             dist.init_process_group(
                 "nccl" if on_gpu else "gloo",
-                store=dist.PrefixStore(name, self._store),
+                store=PrefixStore(name, self._store),
                 rank=rank,
                 world_size=2,
                 timeout=_PAIR,

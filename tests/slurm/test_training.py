@@ -12,7 +12,9 @@ from tests.tiny import tiny_run
 
 def test_a_straggler_of_the_latest_measurement_is_shown_while_training_runs(tmp_path: Path) -> None:
     straggler = {"rank": 3, "host": "node2", "behind": 0.34, "intervals": 5}
-    speeds: list[dict[str, object]] = [{"kind": "speed", "step": step, "tokens_per_s": 64.0, "stragglers": []} for step in (1, 2)]
+    speeds: list[dict[str, object]] = [
+        {"kind": "speed", "step": step, "tokens_per_s": 64.0, "stragglers": []} for step in (1, 2)
+    ]
     (tmp_path / "metrics.jsonl").write_text(json.dumps({"kind": "step", "step": 2, "tokens": 512}) + "\n")
     (tmp_path / "speed.jsonl").write_text("".join(json.dumps(line) + "\n" for line in speeds))
     settings = tiny_run(tmp_path).pretrain
