@@ -15,10 +15,14 @@ import pytest
 
 from tests.slurm.cluster import Cluster, why_not
 from tests.slurm.place import NewPlace
+from tests.slurm.test_guide import blocks
 
 REPOSITORY = Path(__file__).parents[2]
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
+
+# Ten steps are enough to see that it goes on.
+SHORT = "pretrain.stages.all.tokens=2560"
 
 # The nodes share the cores of one machine: only what is far too slow counts.
 LENIENT = "slurm.preflight={min_speed: 0.35, min_write_speed: 0.01, min_free_gib: 0.1}"
@@ -65,13 +69,13 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     shutil.rmtree(folder)
 
 
-def nodes_with(bad: str, root: Path, site: str = "") -> tuple[str, str]:
+def nodes_with(bad: str, root: Path, site: str = "") -> tuple[str, ...]:
     """Overrides of a run on nodes of which node2 does `bad` before it starts Python."""
     python = root / "python"
     python.write_text(_PYTHON.format(python=shlex.quote(sys.executable), bad=bad))
     python.chmod(0o755)
     (root / "site.yaml").write_text(f"python: {python}\n{site}")
-    return f"slurm.site={root}/site.yaml", LENIENT
+    return f"slurm.site={root}/site.yaml", LENIENT, SHORT
 
 
 def old_torch(root: Path) -> str:
@@ -119,7 +123,7 @@ def test_a_bad_node_is_named_for_all_that_is_wrong_and_training_ends_on_the_othe
 def test_where_too_few_nodes_are_left_the_chain_stops_with_the_reason(
     tmp_path: Path, cluster: Cluster, packed: NewPlace
 ) -> None:
-    three = ("slurm.nodes=3", "pretrain.batch_tokens=192", "pretrain.stages.all.tokens=38400")
+    three = ("slurm.nodes=3", "pretrain.batch_tokens=192", "pretrain.stages.all.tokens=1920")
     run = packed("run", *nodes_with(old_torch(tmp_path), tmp_path), *three)
     run.submit()
     run.until_over()
@@ -148,12 +152,15 @@ def test_where_a_site_forbids_requeue_the_next_job_of_the_chain_leaves_the_node_
 
 def test_by_hand_it_looks_at_the_nodes_of_the_allocation(tmp_path: Path, packed: NewPlace) -> None:
     run = packed("run", *nodes_with(old_torch(tmp_path), tmp_path))
-    command = shlex.join([sys.executable, "-m", "slurm", "preflight", *run.words, "--json"])
+    (line,) = "".join(blocks("bash")).splitlines()
+    allocation, _, wrapped = line.replace("--nodes=4", "--nodes=2").partition(" --wrap ")
+    assert wrapped == '"tsugiki slurm preflight configs/quickstart.yaml"'
+    command = shlex.join([sys.executable, "-m", "tsugiki", "slurm", "preflight", *run.words, "--json"])
     faults = {}
     for nodes in ("node[1,3]", "node[1-2]"):
         said = tmp_path / f"{nodes}.json"
-        words = ["--wait", f"--nodelist={nodes}", "--nodes=2", "--ntasks-per-node=1", f"--chdir={REPOSITORY}"]
-        submitted = subprocess.run(["sbatch", *words, f"--output={said}", "--error=/dev/null", f"--wrap={command}"])
+        to_files = ["--wait", f"--nodelist={nodes}", f"--chdir={REPOSITORY}", f"--output={said}", "--error=/dev/null"]
+        submitted = subprocess.run([*shlex.split(allocation), *to_files, f"--wrap={command}"], check=False)
         faults[nodes] = json.loads(said.read_text())["faults"]
         assert submitted.returncode == (1 if faults[nodes] else 0)
     assert faults["node[1,3]"] == {}
