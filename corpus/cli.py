@@ -1,4 +1,4 @@
-"""`tsugiki corpus build|share|audit|retune|decode|dedup|measure|mask`."""
+"""`tsugiki corpus build|share|on-ray|audit|retune|decode|dedup|measure|mask`."""
 
 from __future__ import annotations
 
@@ -20,6 +20,12 @@ def verbs(parser: argparse.ArgumentParser) -> None:
     add_run_file(share)
     share.add_argument("share", type=_share_of, metavar="K/N", help="the K-th of N, from 0, as in 0/4")
     share.set_defaults(do=_share)
+    on_ray = commands.add_parser("on-ray", help="make the corpus on a Ray cluster; once on each of its nodes")
+    add_run_file(on_ray)
+    on_ray.add_argument("--node", type=int, required=True, metavar="K", help="number of this node; 0 is the head")
+    on_ray.add_argument("--head", required=True, metavar="HOST", help="the head's name or address")
+    on_ray.add_argument("--port", type=int, required=True, metavar="N", help="the head's port")
+    on_ray.set_defaults(do=_on_ray)
     audit = commands.add_parser("audit", help="show what was kept and what was dropped, and why")
     add_run_file(audit)
     audit.add_argument("--reason", help="show documents that were dropped for this reason")
@@ -58,6 +64,17 @@ def _share(arguments: argparse.Namespace) -> None:
     log.set_up()
     with together(run.run.dir):
         share_corpus(run, arguments.share)
+
+
+def _on_ray(arguments: argparse.Namespace) -> None:
+    from configs import log
+    from configs.lock import together
+    from corpus.ray_nodes import build_on_ray
+
+    run = load_run(arguments)
+    log.set_up()
+    with together(run.run.dir):
+        build_on_ray(run, arguments.node, arguments.head, arguments.port)
 
 
 def _stats(arguments: argparse.Namespace) -> None:

@@ -144,5 +144,8 @@ class Corpus(Section):
     held_out: HeldOut = HeldOut()
     decontaminate: Decontaminate = Decontaminate()
     limits: Limits = Limits()
+    engine: Literal["processes", "ray"] = operational("processes")
+    """What does the work: processes of one machine, or of each of slurm.corpus_jobs; or a Ray cluster, which the
+    variable RAY_ADDRESS names, and which `slurm submit` starts on slurm.corpus_jobs nodes."""
     workers: int = operational(0, ge=0)
     """Processes; 0 takes one per CPU that the allocation gives."""
