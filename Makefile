@@ -13,12 +13,12 @@ setup: $(VENV)/ready $(BASE)/config.json
 # torch first, then DeepSpeed, which builds against it; each with what is installed already, never in isolation.
 $(VENV)/ready: constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "tsugiki needs Python 3.11 or newer, got " + sys.version.split()[0] + "; name one: make PYTHON=python3.11")'
-	@echo "installing into $(VENV): 2.3 GB, about two minutes"
+	@echo "installing into $(VENV): 2.5 GB, about two minutes"
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) torch==2.13.0
 	$(PIP) setuptools wheel hatchling editables
 	$(PIP) --no-build-isolation deepspeed
-	$(PIP) --no-build-isolation --editable '.[deepspeed,megatron,quickstart,sft,dev]'
+	$(PIP) --no-build-isolation --editable '.[deepspeed,megatron,quickstart,ray,sft,dev]'
 	touch $@
 
 $(BASE)/config.json: | $(VENV)/ready

@@ -27,11 +27,12 @@ def ray_pool() -> Iterator[Pool]:
     Raises:
         UserError: if Ray is not installed, the variable is not set, or the cluster does not answer.
     """
-    ray, address = _ray(), os.environ.get(_ADDRESS)
+    address = os.environ.get(_ADDRESS)
     if not address:
         raise UserError(
             f"corpus.engine is ray, and no cluster is named; set {_ADDRESS} to its HOST:PORT, or take processes"
         )
+    ray = _ray()
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ray.exceptions.RayError) as error:

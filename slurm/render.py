@@ -11,18 +11,43 @@ from slurm.script import BatchStage, Job, beginning
 # What torch.distributed reads, from what srun gives each process.
 _AS_RANK = "export RANK=$SLURM_PROCID WORLD_SIZE=$SLURM_NTASKS LOCAL_RANK=$SLURM_LOCALID"
 
+_AT_FIRST_NODE = [
+    "# The processes meet on this node, the first of the job, at a port where nobody listens.",
+    'MASTER_ADDR=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)',
+    "MASTER_PORT=$((10000 + SLURM_JOB_ID % 20000))",
+    'while (exec 3<>"/dev/tcp/127.0.0.1/$MASTER_PORT") 2>/dev/null; do MASTER_PORT=$((MASTER_PORT + 1)); done',
+]
+
 
 def render(job: Job, stage: BatchStage) -> str:
     """The sbatch script of one stage, to be submitted from the directory that the run file's paths start at."""
     lines = beginning(job, stage)
     if stage.trains:
         lines += _training(job, stage)
+    elif stage.ray_nodes is not None:
+        lines += _on_ray(job, stage, stage.ray_nodes)
     elif stage.array is not None:
         share = f'"$SLURM_ARRAY_TASK_ID/{stage.array}"'
         lines.append(job.alone(f"{job.on_run(stage.command)} {share}"))
     else:
         lines.append(job.alone(job.on_run(stage.command)))
     return "\n".join(lines) + "\n"
+
+
+def _on_ray(job: Job, stage: BatchStage, nodes: int) -> list[str]:
+    srun = ["srun", f"--ntasks={nodes}", f"--cpus-per-task={job.run.slurm.cpus_per_task}", "--kill-on-bad-exit=1"]
+    command = job.inside(job.on_run(stage.command))
+    return [
+        *_AT_FIRST_NODE,
+        "export MASTER_ADDR MASTER_PORT",
+        "# What keeps others out of this job's Ray cluster.",
+        "RAY_AUTH_TOKEN=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \\n')",
+        "export RAY_AUTH_MODE=token RAY_AUTH_TOKEN",
+        "",
+        " ".join([*srun, *srun_options(job.site.container), "\\"]),
+        '  bash -c \'exec "$@" --node="$SLURM_PROCID" --head="$MASTER_ADDR" --port="$MASTER_PORT"\' node \\',
+        f"  {command}",
+    ]
 
 
 def _training(job: Job, stage: BatchStage) -> list[str]:
@@ -51,10 +76,7 @@ def _meeting_point(job: Job) -> list[str]:
     if job.run.slurm.nodes * job.run.pretrain.parallel.processes == 1:
         return []
     return [
-        "# The processes meet on this node, the first of the job, at a port where nobody listens.",
-        'MASTER_ADDR=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)',
-        "MASTER_PORT=$((10000 + SLURM_JOB_ID % 20000))",
-        'while (exec 3<>"/dev/tcp/127.0.0.1/$MASTER_PORT") 2>/dev/null; do MASTER_PORT=$((MASTER_PORT + 1)); done',
+        *_AT_FIRST_NODE,
         "export MASTER_ADDR MASTER_PORT OMP_NUM_THREADS=1",
         "",
     ]

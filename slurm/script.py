@@ -26,6 +26,8 @@ class BatchStage:
     trains: bool = False
     array: int | None = None
     """So many jobs of one array, each with its number in the command; none is one job."""
+    ray_nodes: int | None = None
+    """So many nodes of a Ray cluster, on each of which the command runs; none is one node."""
 
 
 STAGES = (
@@ -40,7 +42,9 @@ STAGES = (
 def scripts_of(run: Run) -> dict[str, list[BatchStage]]:
     """What is submitted for each stage, one after the other; the last finishes it."""
     found = {stage.name: [stage] for stage in STAGES}
-    if run.slurm.corpus_jobs > 1:
+    if run.corpus.engine == "ray":
+        found["corpus"] = [BatchStage("corpus", "corpus on-ray", ray_nodes=run.slurm.corpus_jobs)]
+    elif run.slurm.corpus_jobs > 1:
         found["corpus"].insert(0, BatchStage("corpus-array", "corpus share", array=run.slurm.corpus_jobs))
     return found
 
@@ -94,7 +98,7 @@ def beginning(job: Job, stage: BatchStage) -> list[str]:
 
 def _options(job: Job, stage: BatchStage) -> list[str]:
     settings, site = job.run.slurm, job.site
-    nodes = settings.nodes if stage.trains else 1
+    nodes = settings.nodes if stage.trains else stage.ray_nodes or 1
     tasks = job.run.pretrain.parallel.processes if stage.trains and settings.launcher == "srun" else 1
     cpus = settings.cpus_per_task
     if stage.trains and settings.launcher == "torchrun":

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from configs.journal import JOURNAL
@@ -59,6 +60,12 @@ def markers(run: Place) -> int:
     return len(list((run.run.run.dir / "corpus" / ".tasks").glob("*.json")))
 
 
+def environment_of_steps(run: Place) -> dict[str, str]:
+    """The variables of a process that makes the corpus."""
+    found = [one for one in psutil.process_iter() if {"on-ray", f"run.dir={run.run.run.dir}"} <= set(one.cmdline())]
+    return found[-1].environ()
+
+
 def assert_the_same(run: Place, local: Path) -> None:
     """Every byte is that of the corpus that was made here."""
     assert run.status()["corpus"]["state"] == "complete", run.log()
@@ -102,3 +109,22 @@ def test_one_job_makes_the_corpus_and_goes_on_after_its_node(local: Path, on_clu
     run.until_over()
     assert run.status()["corpus"]["restarts"] == 1
     assert_the_same(run, local)
+
+
+@pytest.mark.soak
+def test_a_ray_cluster_of_two_nodes_goes_on_after_one_of_them(
+    local: Path, on_cluster: OnCluster, tmp_path: Path
+) -> None:
+    run = on_cluster("corpus.engine=ray", "slurm.corpus_jobs=2")
+    (job,) = submitted(run)
+    run.until(lambda: markers(run) > 10)
+    assert run.status()["corpus"]["nodes"] == "node[1-2]"
+    token = environment_of_steps(run)["RAY_AUTH_TOKEN"]
+    run.cluster.fail_node("node2")
+    run.until(lambda: run.status()["corpus"]["state"] == "waiting")
+    run.cluster.start_node("node2")
+    run.until_over()
+    assert_the_same(run, local)
+    assert run.status()["corpus"]["restarts"] == 1
+    assert token not in (run.folder / f"{job}-corpus.log").read_text()
+    assert token not in (run.folder / "1-corpus.sbatch").read_text()

@@ -26,9 +26,10 @@ NODES = (
     "slurm={partition: gpu, nodes: 4, gpus_per_node: 8, cpus_per_task: 12, memory_gib: 900, time: '2-00:00:00'}",
 )
 SITE_NAMES = sorted(path.stem for path in SITES.glob("*.yaml"))
-LAYOUTS = {"single": ("slurm.corpus_jobs=3",), "torchrun": (*NODES, "slurm.launcher=torchrun")} | {
-    site: (*NODES, f"slurm.site={site}") for site in SITE_NAMES
-}
+LAYOUTS = {
+    "single": ("slurm.corpus_jobs=3",),
+    "torchrun": (*NODES, "slurm.launcher=torchrun", "corpus.engine=ray", "slurm.corpus_jobs=4"),
+} | {site: (*NODES, f"slurm.site={site}") for site in SITE_NAMES}
 
 
 def scripts(tmp_path: Path, layout: str) -> dict[str, str]:
