@@ -55,14 +55,14 @@ class Place:
         """By stage."""
         return {one["stage"]: one for one in json.loads(self.does("status", "--json"))}
 
-    def until(self, holds: Callable[[], Any], seconds: float = 400) -> None:
+    def until(self, holds: Callable[[], Any], seconds: float = 900) -> None:
         """Wait until something holds."""
         deadline = time.monotonic() + seconds
         while not holds():
             assert time.monotonic() < deadline, f"{self.does('status')}\n{self.log()}"
             time.sleep(0.1)
 
-    def until_over(self, seconds: float = 400) -> None:
+    def until_over(self, seconds: float = 900) -> None:
         """Wait until no job of the cluster is left."""
         self.until(lambda: self.cluster.ask("squeue", "--noheader").strip() == "", seconds)
 

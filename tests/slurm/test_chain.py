@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
+from slurm.attempts import STARTS
 from tests.slurm.place import ModelOf, NewPlace
 
 pytestmark = pytest.mark.slurm
@@ -57,12 +60,23 @@ def test_cancelled_and_submitted_again_it_ends_with_the_same_model(packed: NewPl
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_the_time_limit_three_times_in_a_row_changes_nothing(packed: NewPlace, calm_model: ModelOf) -> None:
-    """Slurm's shortest limit is a minute, and it may warn up to a minute early."""
-    longer = ("pretrain.stages={all: {tokens: 1536000, mixture: {inhouse: 0.8, english: 0.2}}}",)
-    run = packed("run", *longer, "slurm.time=0:01:00", "pretrain.stop.before_end_s=30")
+    """As Slurm itself warns of it: of the limit, two minutes, each start has some 25 s for steps, of 100 s in all."""
+    probe = packed("probe")
+    probe.submit()
+    probe.until((probe.folder / STARTS).exists)
+    times = [time.monotonic()]
+    for step in (1, 151):
+        probe.until_step(step)
+        times.append(time.monotonic())
+    begin_s, steps_s = times[1] - times[0], times[2] - times[1]
+    probe.until_over()
+    steps = max(400, round(100 / steps_s * 150))
+    longer = f"pretrain.stages.all.tokens={steps * 256}"
+    before_end_s = max(10, round(120 - begin_s - 25))
+    run = packed("run", longer, "slurm.time=0:02:00", f"pretrain.stop.before_end_s={before_end_s}")
     run.submit()
-    run.until_over(1500)
+    run.until_over(2000)
     assert run.status()["train"]["restarts"] >= 3
-    assert run.model() == calm_model(*longer)
+    assert run.model() == calm_model(longer)
