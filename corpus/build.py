@@ -25,6 +25,7 @@ from corpus.dedup.signed import number
 from corpus.hub_datasets import pinned
 from corpus.mask.pseudonym import keep_to_key, needs_key, read_key
 from corpus.measure_task import MeasureArgument, measure_shard, measured_path, signatures_path
+from corpus.on_ray import RayWorkers
 from corpus.rules import check_preset
 from corpus.stage import corpus_plan
 from corpus.stats import STATS, stats_of
@@ -86,7 +87,7 @@ def _do_tasks(run: Run, share: Share | None) -> Artifact | _Made:
     shards = cut(settings.sources, plan.raw, settings.limits.task_bytes)
     sizes = {shard.key: shard.bytes for shard in shards}
     measures = {shard.key: (MeasureArgument(shard, settings, preset), sizes[shard.key]) for shard in shards}
-    with Workers(settings.workers) as workers:
+    with (RayWorkers if settings.engine == "ray" else Workers)(settings.workers) as workers:
         measured = run_phase(builder, "measure", measure_shard, measures, workers)
         refuse_bad_sources(_by_source_read(shards, measured), settings.limits.max_bad_share)
         _decide(builder, settings, sizes, run.run.seed, workers)

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from configs.errors import UserError
-from corpus.on_ray import ray_pool
+from corpus.on_ray import RayWorkers
 from tests.corpus.corpora import REPOSITORY, bytes_of
 from tests.tiny import write_base, write_documents, write_run_file
 from tsugiki.__main__ import main
@@ -110,5 +110,5 @@ def test_a_worker_and_a_node_that_die_cost_no_byte(local: Path, tmp_path: Path) 
 
 def test_without_a_cluster_it_is_one_clear_message(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    with pytest.raises(UserError, match="no cluster is named; set RAY_ADDRESS"), ray_pool():
+    with pytest.raises(UserError, match="no cluster is named; set RAY_ADDRESS"), RayWorkers(0):
         pass
