@@ -35,7 +35,7 @@ def test_a_node_that_dies_costs_no_step_of_the_result(
     assert run.model() == calm_model(*words)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_the_controller_may_be_away_when_training_stops(packed: NewPlace, calm_model: ModelOf) -> None:
     """The head node of the cluster crashes; the training saves and cannot say so until it is back."""
     run = packed("run")

@@ -17,6 +17,8 @@ LAYOUTS = {
     "torchrun, four processes": ("slurm.launcher=torchrun", "pretrain.parallel={processes: 2}"),
 }
 
+QUICK = {"DeepSpeed, four processes", "tensor 2"}
+
 
 def warned(run: Place) -> None:
     """Submit it, and send what Slurm sends before the time limit."""
@@ -26,8 +28,10 @@ def warned(run: Place) -> None:
     run.until_over()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(
+    "layout",
+    [pytest.param(layout, marks=pytest.mark.slow if layout in QUICK else pytest.mark.soak) for layout in LAYOUTS],
+)
 def test_a_layout_over_two_nodes_goes_on_to_the_same_model(packed: NewPlace, calm_model: ModelOf, layout: str) -> None:
     run = packed("run", *LAYOUTS[layout])
     warned(run)
@@ -71,7 +75,7 @@ def test_where_no_job_may_be_requeued_the_next_of_the_chain_goes_on(
     assert "is complete" in third.read_text()
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_two_runs_train_on_the_same_nodes_at_once(packed: NewPlace, calm_model: ModelOf) -> None:
     longer = "pretrain.stages.all.tokens=81920"  # so that they meet
     one, other = packed("one", longer), packed("other", longer, "pretrain.optim.lr=4.0e-3")

@@ -9,7 +9,9 @@ import pytest
 from slurm.attempts import starts as starts_of
 from tests.slurm.place import NewPlace, Place
 
-pytestmark = [pytest.mark.slurm, pytest.mark.slow]
+pytestmark = pytest.mark.slurm
+
+LAUNCHERS = [pytest.param("srun", marks=pytest.mark.slow), pytest.param("torchrun", marks=pytest.mark.soak)]
 
 FOUR = "pretrain.parallel={processes: 2}"
 
@@ -32,7 +34,7 @@ def why_it_stopped(run: Place) -> str:
     return reason
 
 
-@pytest.mark.parametrize("launcher", ["srun", "torchrun"])
+@pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_a_loss_that_stays_wrong(packed: NewPlace, launcher: str) -> None:
     guards = "pretrain.guards={max_grad_norm: 1.0e-9, max_skipped: 2}"
     run = packed("run", guards, FOUR, f"slurm.launcher={launcher}")
@@ -41,6 +43,7 @@ def test_a_loss_that_stays_wrong(packed: NewPlace, launcher: str) -> None:
     assert "skipped" in reason
 
 
+@pytest.mark.slow
 def test_three_starts_that_save_nothing(packed: NewPlace) -> None:
     """Somebody makes the job begin again each time before it has saved."""
     run = packed("run", "pretrain.checkpoint.every_steps=400")
@@ -52,7 +55,7 @@ def test_three_starts_that_save_nothing(packed: NewPlace) -> None:
     assert why_it_stopped(run).startswith("3 starts have not brought it beyond step 0; save more often")
 
 
-@pytest.mark.parametrize("launcher", ["srun", "torchrun"])
+@pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_a_run_file_that_becomes_wrong_is_told_once(packed: NewPlace, tmp_path: Path, launcher: str) -> None:
     """After `begin`, so that it is the four processes that read it; before, it is `begin` that tells it."""
     run = packed("run", FOUR, f"slurm.launcher={launcher}")
@@ -73,6 +76,7 @@ def test_a_run_file_that_becomes_wrong_is_told_once(packed: NewPlace, tmp_path: 
     assert log.splitlines()[-1].startswith("tsugiki: training does not go on: training ended by ")
 
 
+@pytest.mark.slow
 def test_a_run_file_that_is_wrong_when_the_job_begins(packed: NewPlace, tmp_path: Path) -> None:
     run = packed("run", FOUR)
     run.cluster.ask("scontrol", "update", "partition=gpu", "state=down")
