@@ -10,8 +10,6 @@ Source: Huang et al., Chat Vector (arXiv:2310.04799).
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -31,8 +29,10 @@ from pretrain.chat_vector.tokens import first_new_id
 from pretrain.checkpoint.boxes import Box
 from pretrain.checkpoint.stream import pieces
 from pretrain.convert.hf import HfSource, files_of, open_hf, teller
+from pretrain.convert.inputs import Identity, identity, of_several
 from pretrain.convert.model import Model
-from pretrain.convert.place import Identity, Place, identity
+from pretrain.convert.place import Place
+from pretrain.convert.rehash import Rehash
 from pretrain.convert.source import refuse_leftovers
 from pretrain.convert.target import Written, write_files
 from pretrain.hf_weights import described, write_weights
@@ -72,8 +72,8 @@ def add_chat_vector(
     """Write a folder with the vector added.
 
     Raises:
-        UserError: if one of the three is of another shape or tokenizer, the target is in the way, or the disk is full;
-            nothing has the name `out` then.
+        UserError: if one of the three is damaged or of another shape or tokenizer, the target is in the way, or the
+            disk is full; nothing has the name `out` then.
     """
     began = time.perf_counter()
     quiet_transformers()
@@ -97,12 +97,7 @@ def add_chat_vector(
 
 def _identity(models: Mapping[str, Model], asked: Mapping[str, Any]) -> Identity:
     each = {name: identity("hf", asked, model.folder, model) for name, model in models.items()}
-    manifest = {
-        **each["trained"].manifest,
-        "inputs": {name: dict(one.manifest["inputs"]) for name, one in each.items()},
-    }
-    digest = hashlib.sha256(json.dumps([one.digest for one in each.values()]).encode()).hexdigest()
-    return Identity(manifest, max(one.newest_ns for one in each.values()), digest)
+    return of_several(each, {name: dict(one.manifest["inputs"]) for name, one in each.items()})
 
 
 def _add(
@@ -112,6 +107,7 @@ def _add(
     known = {name: model.folder for name, model in models.items() if name != "trained"}
     first_new = first_new_id(trained.folder, known)
     with place.working() as working, ExitStack() as stack:
+        rehash = stack.enter_context(closing(Rehash([model.folder for model in models.values()])))
         sources = {name: stack.enter_context(closing(open_hf(model.folder, model))) for name, model in models.items()}
         for name, source in sources.items():
             refuse_leftovers(source.shapes, models[name], models[name].folder)
@@ -119,8 +115,8 @@ def _add(
         tensors = described(trained.shapes, sources["trained"].dtype)
         numbers = sum(one.numel() * one.dtype.itemsize for one in tensors.values())
         place.refuse_full_disk(numbers)
-        vector = _Vector(sources, ratio, new_rows, first_new)
-        with Progress("chat vector", numbers, "MB") as progress:
+        with Progress("chat vector", numbers, "MB") as progress, rehash.beside(place.forget):
+            vector = _Vector(sources, ratio, new_rows, first_new)
             files = write_weights(working, tensors, vector.added, told=teller(progress))
         files |= write_files(working, {**files_of(trained), **_how_to_chat(models)})
         counts = {"tensors": len(tensors), "new_rows": trained.shapes[_OF_VOCABULARY[0]][0] - first_new}

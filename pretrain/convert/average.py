@@ -17,7 +17,6 @@ from typing import Any
 
 import torch
 
-from configs.atomic_file import canonical_json
 from configs.errors import UserError
 from configs.schema.export import Gate
 from pretrain.checkpoint.boxes import Box
@@ -25,9 +24,10 @@ from pretrain.checkpoint.directory import complete
 from pretrain.convert.convert import Opening, Report, open_checked, write_from
 from pretrain.convert.detect import detect
 from pretrain.convert.find_model import find_model
+from pretrain.convert.inputs import Identity, identity, of_several
 from pretrain.convert.model import Model
 from pretrain.convert.options import asked_for
-from pretrain.convert.place import Identity, Place, identity
+from pretrain.convert.place import Place
 from pretrain.convert.source import Format, StateSource
 from pretrain.convert.target import Options
 from pretrain.engines.base import Kind
@@ -153,8 +153,6 @@ def _settings(model: Model) -> dict[str, Any]:
 
 def _of_all(identities: Sequence[Identity]) -> Identity:
     """What decides the bytes of a mean: every source, in order."""
-    first = identities[0].manifest
-    sources = {f"source {number}": one.manifest["inputs"]["source"] for number, one in enumerate(identities, start=1)}
-    manifest = {**first, "inputs": {"model": first["inputs"]["model"], **sources}}
-    digest = hashlib.sha256(canonical_json([one.digest for one in identities])).hexdigest()
-    return Identity(manifest, max(one.newest_ns for one in identities), digest)
+    each = {f"source {number}": one for number, one in enumerate(identities, start=1)}
+    sources = {called: one.manifest["inputs"]["source"] for called, one in each.items()}
+    return of_several(each, {"model": identities[0].manifest["inputs"]["model"], **sources})

@@ -22,11 +22,12 @@ from pretrain.convert.deepspeed.target import bytes_of_numbers
 from pretrain.convert.detect import detect, open_source, writer
 from pretrain.convert.find_model import find_model
 from pretrain.convert.gate import Gated, pass_gate
+from pretrain.convert.inputs import identity
 from pretrain.convert.memory import PeakMemory
 from pretrain.convert.model import Model
 from pretrain.convert.options import asked_for
-from pretrain.convert.place import Place, identity
-from pretrain.convert.rehash import DamagedError, Rehash
+from pretrain.convert.place import Place
+from pretrain.convert.rehash import Rehash
 from pretrain.convert.source import DTYPES, Format, StateSource, refuse_leftovers
 from pretrain.convert.target import Options, Written
 from pretrain.engines.base import Kind
@@ -175,19 +176,8 @@ def _written(
     """What was written of an input without damage."""
     numbers = _bytes(source, model, to, options)
     place.refuse_full_disk(numbers)
-    try:
-        with Progress("convert", numbers, "MB") as progress:
-            try:
-                written = writer(to)(source, working, model, options, progress)
-            except Exception:
-                # Damage may be the reason, and is what must be known.
-                rehash.refuse_damage()
-                raise
-            rehash.refuse_damage()
-    except DamagedError:
-        place.forget()
-        raise
-    return written
+    with Progress("convert", numbers, "MB") as progress, rehash.beside(place.forget):
+        return writer(to)(source, working, model, options, progress)
 
 
 def _bytes(source: StateSource, model: Model, to: Format, options: Options) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import shutil
@@ -12,55 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from configs.artifact import MANIFEST, Artifact
-from configs.atomic_file import canonical_json, read_json, remove_leftovers, sync_directory, write_json
+from configs.artifact import MANIFEST, PLAN, Artifact
+from configs.atomic_file import read_json, remove_leftovers, sync_directory, write_json
 from configs.errors import UserError, from_os_error
 from configs.lock import LOCK, exclusive
-from pretrain.checkpoint.directory import KIND, VERSION
 from pretrain.checkpoint.disk_space import shown
-from pretrain.convert.model import Model
-from pretrain.convert.source import Format
+from pretrain.convert.inputs import Identity
 from pretrain.convert.target import Written
 
 _log = logging.getLogger(__name__)
 
-_FORMAT_VERSION = 1
-"""Of folders in foreign formats; raised whenever the same input would give other bytes."""
 _PARTIAL = ".partial-"
-
-
-@dataclass(frozen=True)
-class Identity:
-    """What decides the bytes of a result."""
-
-    manifest: Mapping[str, Any]
-    """What the result's manifest says: kind, version, what was asked, and digests of names and sizes of the input."""
-    newest_ns: int
-    """When the input was last changed."""
-    digest: str
-    """Of all that, and of when each file of the input was changed."""
-
-
-def identity(to: Format, asked: Mapping[str, Any], folder: Path, model: Model) -> Identity:
-    """What decides the bytes of a conversion of `folder`."""
-    files = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
-    status = {path.name: path.stat() for path in [*files, *model.carried.values(), model.folder / "config.json"]}
-    sizes = sorted((path.name, status[path.name].st_size) for path in files)
-    beside = sorted((name, path.stat().st_size) for name, path in model.carried.items())
-    described = {"config": model.config_json().decode(), "beside": beside}
-    manifest = {
-        "kind": KIND if to == "checkpoint" else f"{to} folder",
-        "version": VERSION if to == "checkpoint" else _FORMAT_VERSION,
-        "asked": dict(asked),
-        "inputs": {"source": {"names_and_sizes": _sha256(sizes)}, "model": {"files": _sha256(described)}},
-    }
-    times = sorted((name, one.st_mtime_ns) for name, one in status.items())
-    newest = max(one.st_mtime_ns for one in status.values())
-    return Identity(manifest, newest, _sha256([manifest, times]))
-
-
-def _sha256(value: Any) -> str:
-    return hashlib.sha256(canonical_json(value)).hexdigest()
+_SEEN = "seen"
+"""Key of the plan: how the files of the input looked when work began."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +50,8 @@ class Place:
             found, mine = read_json(manifest), self.identity.manifest
             found = {**found, "asked": found.get("config", {}).get("asked")}
             same = all(found.get(key) == value for key, value in mine.items())
-            if same and manifest.stat().st_mtime_ns >= self.identity.newest_ns:
+            seen = read_json(self.out / PLAN)[_SEEN] if same and (self.out / PLAN).exists() else None
+            if seen is not None and self.identity.still(seen):
                 return Artifact.open(self.out)
         raise UserError(
             f"{self.out}: is there already, and not from this input as it is now with these options; remove it, or "
@@ -136,7 +100,7 @@ class Place:
             )
 
     def publish(self, written: Written, config: Mapping[str, Any]) -> Artifact:
-        """Write the manifest and give the directory its name."""
+        """Write the manifest, beside it how the input looked, and give the directory its name."""
         manifest = {
             "kind": self.identity.manifest["kind"],
             "version": self.identity.manifest["version"],
@@ -145,6 +109,7 @@ class Place:
             "files": written.files,
             "counts": dict(written.counts),
         }
+        write_json(self._partial / PLAN, {_SEEN: self.identity.seen()})
         write_json(self._partial / MANIFEST, manifest)
         (self._partial / LOCK).unlink()
         try:

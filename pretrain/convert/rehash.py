@@ -5,19 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from configs.artifact import MANIFEST, Artifact
-from configs.atomic_file import read_json
 from configs.errors import UserError, from_os_error
-from pretrain.checkpoint.directory import KIND
 from pretrain.checkpoint.part_file import threads
+from pretrain.convert.recorded import NUMBERS, recorded_files
 
-_NUMBERS = (".safetensors", ".pt", ".distcp")
-"""Files in which the numbers are; of foreign formats only these, for the others are edited by hand."""
 _PIECE_BYTES = 1 << 20
 _SMALL_BYTES = 1 << 22
 """Files of at most so many bytes, and those that say where the numbers are, are looked at before anybody reads them."""
@@ -37,9 +33,9 @@ class Rehash:
     """
 
     def __init__(self, folders: Sequence[Path]) -> None:
-        files = [one for folder in folders for one in _files(folder)]
+        files = [one for folder in folders for one in recorded_files(folder)]
         self._stop = threading.Event()
-        first = [one for one in files if one[1]["bytes"] <= _SMALL_BYTES or not one[0].name.endswith(_NUMBERS)]
+        first = [one for one in files if one[1]["bytes"] <= _SMALL_BYTES or not one[0].name.endswith(NUMBERS)]
         for path, record, way_out in first:
             self._compare(path, record["sha256"], way_out)
         self._pool = ThreadPoolExecutor(threads(), "rehash")
@@ -76,23 +72,28 @@ class Rehash:
         for future in self._running:
             future.result()
 
+    @contextmanager
+    def beside(self, forget: Callable[[], None]) -> Iterator[None]:
+        """What is written inside is of an input without damage.
+
+        Args:
+            forget: is called where there is damage, and removes what was written.
+        Raises:
+            DamagedError: as `refuse_damage`.
+        """
+        try:
+            try:
+                yield
+            except Exception:
+                # Damage may be the reason, and is what must be known.
+                self.refuse_damage()
+                raise
+            self.refuse_damage()
+        except DamagedError:
+            forget()
+            raise
+
     def close(self) -> None:
         """Stop looking."""
         self._stop.set()
         self._pool.shutdown(cancel_futures=True)
-
-
-def _files(folder: Path) -> Iterator[tuple[Path, dict[str, Any], str]]:
-    """Files below a folder with size and SHA-256, and what to do about one that differs."""
-    if (folder / MANIFEST).exists() and read_json(folder / MANIFEST)["kind"] == KIND:
-        for name, record in sorted(Artifact.open(folder, kind=KIND).files.items()):
-            yield folder / name, dict(record), "take another checkpoint, or copy it again"
-        return
-    root = next((one for one in (folder, folder.parent) if (one / MANIFEST).exists()), None)
-    if root is None:
-        return
-    for name, record in sorted(read_json(root / MANIFEST).get("files", {}).items()):
-        path = root / name
-        # A tag of DeepSpeed's is a folder below; one file that is missing is told of by whoever reads the format.
-        if folder in path.parents and name.endswith(_NUMBERS) and path.is_file():
-            yield path, record, f"copy it again, or remove {root / MANIFEST} if it was changed on purpose"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from configs.errors import UserError
 from pretrain.chat_vector.add import Report, add_chat_vector
 from pretrain.cli import verbs
+from pretrain.convert import rehash
+from pretrain.convert.convert import convert
+from pretrain.convert.target import Options
+from tests.pretrain.convert.test_rehash import flip
 from tests.tiny import write_base
 
 NEW = ("定量", "ポンプ", "弁")
@@ -149,6 +153,27 @@ def test_a_second_time_nothing_is_done(three: Three) -> None:
     assert three.add().complete_before
     with pytest.raises(UserError, match="is there already"):
         three.add(ratio=0.5)
+
+
+def test_an_input_that_another_of_its_size_and_time_took_the_place_of_is_noticed(three: Three) -> None:
+    three.add()
+    flip(three.instruct / "model.safetensors", -1)
+    with pytest.raises(UserError, match="is there already, and not from this input as it is now"):
+        three.add()
+
+
+@pytest.mark.parametrize("what", ["trained", "instruct", "base"])
+def test_a_byte_of_an_input_that_differs_from_its_manifest_is_damage(
+    three: Three, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rehash, "_SMALL_BYTES", 0)  # looked at beside the work, as large ones are
+    convert(getattr(three, what), "hf", three.out.with_name("ours"), Options())
+    ours = replace(three, **{what: three.out.with_name("ours")})
+    flip(ours.out.with_name("ours") / "model.safetensors", -1)
+    with pytest.raises(UserError, match=r"ours/model\.safetensors: its bytes changed since it was written"):
+        ours.add()
+    assert not three.out.exists()
+    assert not list(three.out.parent.glob("out.partial-*/*.safetensors"))
 
 
 def test_padding_of_the_base_counts_as_no_token(tmp_path: Path) -> None:

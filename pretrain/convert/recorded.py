@@ -1,0 +1,34 @@
+"""Which files of an input a manifest of this program tells of, and what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from configs.artifact import MANIFEST, Artifact
+from configs.atomic_file import read_json
+from pretrain.checkpoint.directory import KIND
+
+NUMBERS = (".safetensors", ".pt", ".distcp")
+"""Files in which the numbers are; of foreign formats only these, for the others are edited by hand."""
+
+
+def recorded_files(folder: Path) -> Iterator[tuple[Path, dict[str, Any], str]]:
+    """Files below a folder with size and SHA-256, and what to do about one that differs.
+
+    Raises:
+        UserError: if it is a checkpoint of which a file is missing or of another size.
+    """
+    if (folder / MANIFEST).exists() and read_json(folder / MANIFEST)["kind"] == KIND:
+        for name, record in sorted(Artifact.open(folder, kind=KIND).files.items()):
+            yield folder / name, dict(record), "take another checkpoint, or copy it again"
+        return
+    root = next((one for one in (folder, folder.parent) if (one / MANIFEST).exists()), None)
+    if root is None:
+        return
+    for name, record in sorted(read_json(root / MANIFEST).get("files", {}).items()):
+        path = root / name
+        # A tag of DeepSpeed's is a folder below; one file that is missing is told of by whoever reads the format.
+        if folder in path.parents and name.endswith(NUMBERS) and path.is_file():
+            yield path, record, f"copy it again, or remove {root / MANIFEST} if it was changed on purpose"
