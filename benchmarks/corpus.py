@@ -1,29 +1,28 @@
-"""Speed of the whole corpus stage on one core, beside what it cannot do without: decompressing and parsing."""
+"""Speed of the corpus stage: rules alone, deciding again, and the whole build by one worker and by two."""
 
 from __future__ import annotations
 
 import json
 import logging
-import os
+import resource
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
 
 import zstandard
 
-from benchmarks.figures import Figures, best_seconds, figure
+from benchmarks.figures import Figures, cpu_seconds, figure
 from benchmarks.rules import retune_figures, rules_figures
 from benchmarks.text import japanese
-from configs.load import load
-from configs.schema.run import Run
-from corpus.build import build_corpus
 
-_MEGABYTES = 20
+_RULES_MEGABYTES, _BUILD_MEGABYTES, _FILES, _ROUNDS = 20, 167, 8, 2
 _RUN_FILE = """
 run: {{name: bench, dir: {root}/run, seed: 1}}
 corpus:
-  sources: {{text: {{path: {root}/text.jsonl.zst, language: ja}}}}
-  workers: 1
+  sources: {{text: {{path: {root}/text, language: ja}}}}
+  limits: {{task_bytes: 1_000}}
 pretrain:
   base: none
   stages: {{all: {{tokens: 1, mixture: {{text: 1}}}}}}
@@ -33,24 +32,57 @@ pretrain:
 def measure() -> Figures:
     """Megabytes of text per second from JSON lines to Parquet shards, everything on."""
     logging.disable(logging.INFO)
-    others = {**retune_figures(), **rules_figures(_MEGABYTES)}
-    # One core for both, so that the ratio is one of work and not of threads.
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    return {**retune_figures(), **rules_figures(_RULES_MEGABYTES), **_build_figures(_BUILD_MEGABYTES)}
+
+
+def _build_figures(megabytes: int) -> Figures:
+    """The whole build: per second of processor time, and how many times as fast two workers are by the clock.
+
+    Every build is a program of its own, as users start it, so both begin with loading what they need. There is a task
+    per file, of the same size: a compressed file is never cut.
+    """
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        texts = japanese(_MEGABYTES)
-        lines = b"".join(json.dumps({"text": text}, ensure_ascii=False).encode() + b"\n" for text in texts)
-        compressed = zstandard.compress(lines)
-        (root / "text.jsonl.zst").write_bytes(compressed)
         (root / "run.yaml").write_text(_RUN_FILE.format(root=root))
-        megabytes = sum(len(text.encode()) for text in texts) / 1e6
+        texts = japanese(megabytes)
+        size = sum(len(text.encode()) for text in texts) / 1e6
+        (root / "text").mkdir()
+        files = [_write(root / f"text/{number}.jsonl.zst", texts[number::_FILES]) for number in range(_FILES)]
+        del texts
+        parse = size / cpu_seconds(lambda: [_parsed(path) for path in files], rounds=1)
+        _build(root, 1, "warm")  # kernels are compiled once
+        took = {workers: [_build(root, workers, str(one)) for one in range(_ROUNDS)] for workers in (1, 2)}
+    wall = {workers: min(one[0] for one in found) for workers, found in took.items()}
+    busy = {workers: min(one[1] for one in found) for workers, found in took.items()}
+    return {
+        "corpus/build": figure(
+            size / busy[1], "MB/s", decompress_and_parse=parse, by_the_clock=size / wall[1], two_workers=size / busy[2]
+        ),
+        "corpus/build_two_workers": figure(
+            wall[1] / wall[2], "times", one_worker_s=wall[1], two_workers_s=wall[2], megabytes=size
+        ),
+    }
 
-        def build(name: str) -> float:
-            started = time.perf_counter()
-            build_corpus(load(root / "run.yaml", Run, [f"run.dir={root}/{name}"]))
-            return time.perf_counter() - started
 
-        build("warm")
-        seconds = min(build(f"round{number}") for number in range(3))
-        parse = best_seconds(lambda: [json.loads(line) for line in zstandard.decompress(compressed).splitlines()])
-    return others | {"corpus/build": figure(megabytes / seconds, "MB/s", decompress_and_parse=megabytes / parse)}
+def _write(path: Path, texts: list[str]) -> Path:
+    lines = b"".join(json.dumps({"text": text}, ensure_ascii=False).encode() + b"\n" for text in texts)
+    path.write_bytes(zstandard.compress(lines))
+    return path
+
+
+def _parsed(path: Path) -> int:
+    return len([json.loads(line) for line in zstandard.decompress(path.read_bytes()).splitlines()])
+
+
+def _build(root: Path, workers: int, name: str) -> tuple[float, float]:
+    """Seconds by the clock, and of processor time of the program and its processes."""
+    sets = [f"run.dir={root}/{workers}-{name}", f"corpus.workers={workers}"]
+    started, before = time.perf_counter(), _processor_s()
+    command = [sys.executable, "-m", "corpus", "build", str(root / "run.yaml"), *(f"--set={one}" for one in sets)]
+    subprocess.run(command, check=True, capture_output=True)
+    return time.perf_counter() - started, _processor_s() - before
+
+
+def _processor_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

@@ -69,24 +69,37 @@ class BatchBuilder:
         if not self._rows:
             return None
         text, position, url, encoding, meta = zip(*self._rows, strict=True)
-        count = len(self._rows)
-        ids = [document_id(self._source, self._path, where) for where in position]
-        columns: list[Sequence[Any]] = [
-            ids,
-            text,
+        self._rows, self._bytes = [], 0
+        return self.batch_of(pa.array(text, pa.large_string()), position, encoding, url=url, meta=meta)
+
+    def batch_of(
+        self, texts: pa.Array, position: Sequence[int], encoding: Sequence[str], *, url: Any = None, meta: Any = None
+    ) -> Batch:
+        """Documents whose texts are a column already, as a batch of their own.
+
+        Args:
+            texts: large strings, none null.
+            url: one of each document, as a column or a sequence; none where it is left out. So is meta.
+        """
+        count = len(texts)
+        columns: list[Any] = [
+            [document_id(self._source, self._path, where) for where in position],
+            texts,
             [self._source] * count,
             [self._path] * count,
             position,
-            url,
+            [None] * count if url is None else url,
             [self._license] * count,
             [self._language] * count,
             encoding,
-            meta,
+            [None] * count if meta is None else meta,
             [self._access] * count,
             [self._retention] * count,
         ]
-        arrays = [pa.array(column, type=field.type) for column, field in zip(columns, SCHEMA, strict=True)]
-        self._rows, self._bytes = [], 0
+        arrays = [
+            column if isinstance(column, pa.Array) else pa.array(column, type=field.type)
+            for column, field in zip(columns, SCHEMA, strict=True)
+        ]
         batch: Batch = pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
         return batch
 

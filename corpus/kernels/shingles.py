@@ -114,7 +114,7 @@ def shingles_of(text: str, *, spaces: bool = False) -> UInt64:
         uint64, (S,), sorted, each once.
     """
     utf8 = np.frombuffer(text.encode(), np.uint8)
-    out = np.empty(max(utf8.size, 1), np.uint64)
+    out = np.empty(max(len(text), 1), np.uint64)
     found = out[: _shingles_into(utf8, 0, utf8.size, spaces, out)]
     # Not np.unique: it hashes first, and took four times as long.
     found.sort()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
+from configs.schema.corpus import Source
 from corpus.batch import BatchBuilder
 from corpus.read.source import Reading
 
@@ -17,8 +19,7 @@ def add_mapping(reading: Reading, builder: BatchBuilder, position: int, record: 
         reading.put_aside(position, "no_text", f"the field {source.text_key!r} is missing or no text")
         return
     url = record.get("url") if isinstance(record.get("url"), str) else None
-    found = {key: record[key] for key in source.meta_keys if key in record}
-    meta = json.dumps(found, ensure_ascii=False, sort_keys=True, default=str) if found else None
+    meta = meta_of(record, source)
     if not all(_encodable(one) for one in (text, url or "", meta or "")):
         reading.put_aside(position, "undecodable", "a lone surrogate in the record")
         return
@@ -27,6 +28,12 @@ def add_mapping(reading: Reading, builder: BatchBuilder, position: int, record: 
         reading.put_aside(position, "too_large", f"a text of {size} bytes, the limit is {limit}")
         return
     builder.add(text, position, encoding, url=url, meta=meta)
+
+
+def meta_of(record: Mapping[str, Any], source: Source) -> str | None:
+    """The fields of a record that are kept beside its text, as JSON; none if it has none of them."""
+    found = {key: record[key] for key in source.meta_keys if key in record}
+    return json.dumps(found, ensure_ascii=False, sort_keys=True, default=str) if found else None
 
 
 def _encodable(text: str) -> bool:
