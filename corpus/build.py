@@ -23,6 +23,7 @@ from corpus.decide_task import DecideArgument, decide_all
 from corpus.dedup.phases import find_duplicates
 from corpus.dedup.signed import number
 from corpus.hub_datasets import pinned
+from corpus.line_task import CountArgument, RepeatedArgument, count_shard_lines, find_repeated, ranges_of
 from corpus.mask.pseudonym import keep_to_key, needs_key, read_key
 from corpus.measure_task import MeasureArgument, measure_shard, measured_path, signatures_path
 from corpus.on_ray import RayWorkers
@@ -32,7 +33,7 @@ from corpus.stats import STATS, stats_of
 from corpus.tally import Tally
 from corpus.tasks import run_phase
 from corpus.workers import Workers
-from corpus.write_task import WriteArgument, count_shard_lines, gather_held_out, write_shard
+from corpus.write_task import WriteArgument, gather_held_out, write_shard
 
 _log = logging.getLogger(__name__)
 
@@ -91,8 +92,7 @@ def _do_tasks(run: Run, share: Share | None) -> Artifact | _Made:
         measured = run_phase(builder, "measure", measure_shard, measures, workers)
         refuse_bad_sources(_by_source_read(shards, measured), settings.limits.max_bad_share)
         _decide(builder, settings, sizes, run.run.seed, workers)
-        writes = _write_arguments(shards, run)
-        run_phase(builder, "lines", count_shard_lines, writes, workers)
+        writes = _write_arguments(shards, run, _repeated_lines(builder, shards, settings, workers))
         run_phase(builder, "held_out", gather_held_out, writes, workers)
         written = run_phase(builder, "write", write_shard, writes, workers)
     return _Made(builder, settings, shards, measured, written)
@@ -109,14 +109,39 @@ def _decide(builder: Builder, settings: Corpus, sizes: Mapping[str, int], seed: 
     run_phase(builder, "decide", decide_all, {"all": (decide, sum(sizes.values()))}, workers)
 
 
-def _write_arguments(shards: Sequence[Shard], run: Run) -> dict[str, tuple[WriteArgument, int]]:
-    of_source: dict[str, list[str]] = defaultdict(list)
+def _repeated_lines(
+    builder: Builder, shards: Sequence[Shard], settings: Corpus, workers: Workers
+) -> dict[str, tuple[str, ...]]:
+    """Find the lines that many documents of a source share; gives by source where they stand."""
+    lines = settings.dedup.lines
+    if lines is None:
+        return {}
+    counts = {shard.key: (CountArgument(shard.key, lines), shard.bytes) for shard in shards}
+    counted = run_phase(builder, "count_lines", count_shard_lines, counts, workers)
+    memory = settings.dedup.memory_gb * 1e9 / workers.count
+    ranges: dict[str, tuple[RepeatedArgument, int]] = {}
+    names: dict[str, tuple[str, ...]] = {}
+    for source, keys in _keys_of_sources(shards).items():
+        found = list(ranges_of(source, keys, sum(counted[key] for key in keys), lines, memory))
+        ranges |= {one.name: (one, sum(counts[key][1] for key in keys) // len(found)) for one in found}
+        names[source] = tuple(one.name for one in found)
+    run_phase(builder, "repeated_lines", find_repeated, ranges, workers)
+    return names
+
+
+def _keys_of_sources(shards: Sequence[Shard]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = defaultdict(list)
     for shard in shards:
-        of_source[shard.pieces[0].source].append(shard.key)
-    keys = tuple(shard.key for shard in shards)
-    lines, clean = run.corpus.dedup.lines, run.corpus.decontaminate
+        found[shard.pieces[0].source].append(shard.key)
+    return {source: tuple(keys) for source, keys in found.items()}
+
+
+def _write_arguments(
+    shards: Sequence[Shard], run: Run, repeated: Mapping[str, tuple[str, ...]]
+) -> dict[str, tuple[WriteArgument, int]]:
+    keys, clean = tuple(shard.key for shard in shards), run.corpus.decontaminate
     return {
-        shard.key: (WriteArgument(shard.key, tuple(of_source[shard.pieces[0].source]), keys, lines, clean), shard.bytes)
+        shard.key: (WriteArgument(shard.key, repeated.get(shard.pieces[0].source, ()), keys, clean), shard.bytes)
         for shard in shards
     }
 

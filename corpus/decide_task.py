@@ -16,9 +16,11 @@ import pyarrow.parquet as pq
 
 from configs.artifact import TASKS, Claim
 from configs.schema.corpus import HeldOut
+from corpus.batch import SCHEMA
 from corpus.dedup.phases import found_of
 from corpus.dedup.signed import Signed
-from corpus.shards import ShardWriter
+from corpus.measure_task import measured_path
+from corpus.shards import ShardWriter, read_batches
 from corpus.split import held_out_bound, held_out_place
 
 EXACT, NEAR, HELD_OUT = "duplicate_exact", "duplicate_near", "held_out"
@@ -89,3 +91,17 @@ def _decided(shard: Signed, found: tuple[Path, ...]) -> _Decided:
             survivor[row] = said["survivor"]
             reason[row] = EXACT if said["exact"] else NEAR
     return _Decided(reason, survivor, cluster)
+
+
+def with_decisions(directory: Path, key: str) -> Iterator[pa.RecordBatch]:
+    """The documents of a shard with the final reason and survivor."""
+    columns = SCHEMA.names
+    if not (directory / measured_path(key)).exists():
+        return
+    decisions = pq.read_table(directory / decided_path(key)).combine_chunks()
+    first = 0
+    for batch in read_batches([directory / measured_path(key)], columns):
+        here = decisions.slice(first, batch.num_rows)
+        first += batch.num_rows
+        arrays = [*batch.columns, *(column.combine_chunks() for column in here.columns)]
+        yield pa.RecordBatch.from_arrays(arrays, names=[*columns, "reason", "survivor"])

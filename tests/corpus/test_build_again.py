@@ -68,7 +68,15 @@ def test_however_little_memory_deduplication_has_not_a_byte_is_different(
 
 MOMENTS = [
     *("after bands", "after components", "after candidates", "after near"),
-    *("after measure", "after decide", "after lines", "after held_out", "after write", "before manifest"),
+    *(
+        "after measure",
+        "after decide",
+        "after count_lines",
+        "after repeated_lines",
+        "after held_out",
+        "after write",
+        "before manifest",
+    ),
     *("after marker 1", "before marker 4", "before marker 14"),
 ]
 
