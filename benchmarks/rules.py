@@ -18,7 +18,7 @@ import zstandard
 
 from benchmarks.figures import Figures, cpu_seconds, figure
 from benchmarks.text import japanese
-from configs.artifact import build
+from configs.artifact import Claim, build
 from configs.load import load
 from configs.schema.corpus import Limits, Normalise, Source
 from configs.schema.preset import load_preset
@@ -31,6 +31,7 @@ from corpus.read.open import read
 from corpus.read.source import Piece, Reading
 from corpus.retune import retune
 from corpus.rules import reason_words
+from corpus.shards import ShardWriter
 from corpus.tally import Tally
 
 _PRESET = "swallow-v1"
@@ -53,14 +54,14 @@ def rules_figures(megabytes: int) -> Figures:
         peers = {"decompress_and_parse": size / cpu_seconds(lambda: _parsed(path))}
         if importlib.util.find_spec("hojichar") is not None:
             peers["hojichar"] = size / cpu_seconds(lambda: _hojichar(path), rounds=1)
-        return {"corpus/rules": figure(size / cpu_seconds(lambda: _decide(path)), "MB/s", **peers)}
+        return {"corpus/rules": figure(size / cpu_seconds(lambda: _decide(path, Path(folder))), "MB/s", **peers)}
 
 
 def _parsed(path: Path) -> list[Any]:
     return [json.loads(line) for line in zstandard.decompress(path.read_bytes()).splitlines()]
 
 
-def _decide(path: Path) -> None:
+def _decide(path: Path, out: Path) -> None:
     preset = load_preset(_PRESET)
     tally = Tally()
     reading = Reading(
@@ -70,23 +71,14 @@ def _decide(path: Path) -> None:
         tally,
         {},
     )
-    writers: list[pq.ParquetWriter] = []
-    for batch in read(reading):
-        batch = normalise(batch, preset.steps, Normalise(), tally)
-        columns, reason_N = judge(batch, preset.rules)
-        reason = pa.array(reason_words(reason_N, preset.rules), pa.string())
-        tables = (_with_reason(batch, reason), table_of(batch, columns))
-        if not writers:
-            names = (path.with_name("documents.parquet"), path.with_name("measures.parquet"))
-            # As the corpus's shards are written.
-            writers = [
-                pq.ParquetWriter(name, table.schema, compression="zstd", compression_level=3)
-                for name, table in zip(names, tables, strict=True)
-            ]
-        for writer, table in zip(writers, tables, strict=True):
-            writer.write(table)
-    for writer in writers:
-        writer.close()
+    claim = Claim(out, "shard", "")
+    with ShardWriter(claim, "documents.parquet") as documents, ShardWriter(claim, "measures.parquet") as measures:
+        for batch in read(reading):
+            batch = normalise(batch, preset.steps, Normalise(), tally)
+            columns, reason_N = judge(batch, preset.rules)
+            reason = pa.array(reason_words(reason_N, preset.rules), pa.string())
+            documents.add(_with_reason(batch, reason))
+            measures.add(table_of(batch, columns))
 
 
 def _with_reason(batch: Batch, reason: pa.Array) -> pa.Table:

@@ -20,10 +20,11 @@ def add_mapping(reading: Reading, builder: BatchBuilder, position: int, record: 
         return
     url = record.get("url") if isinstance(record.get("url"), str) else None
     meta = meta_of(record, source)
-    if not all(_encodable(one) for one in (text, url or "", meta or "")):
+    sizes = [_utf8_bytes(one) for one in (text, url or "", meta or "")]
+    if None in sizes:
         reading.put_aside(position, "undecodable", "a lone surrogate in the record")
         return
-    size, limit = len(text.encode()), reading.limits.document_bytes
+    size, limit = sizes[0] or 0, reading.limits.document_bytes
     if size > limit:
         reading.put_aside(position, "too_large", f"a text of {size} bytes, the limit is {limit}")
         return
@@ -36,10 +37,10 @@ def meta_of(record: Mapping[str, Any], source: Source) -> str | None:
     return json.dumps(found, ensure_ascii=False, sort_keys=True, default=str) if found else None
 
 
-def _encodable(text: str) -> bool:
+def _utf8_bytes(text: str) -> int | None:
+    """How many bytes a text is in UTF-8; none where it cannot be."""
     # JSON can spell half a character ("\\ud83d"), which no UTF-8 file can hold.
     try:
-        text.encode()
+        return len(text.encode())
     except UnicodeEncodeError:
-        return False
-    return True
+        return None
