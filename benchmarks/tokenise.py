@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerFast
 
 from benchmarks.figures import Figures, figure
 from benchmarks.text import japanese
-from benchmarks.tokenizers_of import tekken, trained, write_folder
+from benchmarks.tokenizers_of import mistral, tekken, trained, write_folder
 from configs.artifact import Claim
 from pretrain.indexed_tokens import IndexedTokens
 from pretrain.packing import pack
@@ -53,6 +53,7 @@ def measure() -> Figures:
         }
         for kind, (definition, text) in kinds.items():
             figures |= _of_kind(kind, write_folder(folder / kind, definition), text)
+        figures |= _of_kind("mistral", write_folder(folder / "mistral", mistral(), end="</s>"), small)
     return figures
 
 

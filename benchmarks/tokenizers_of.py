@@ -12,17 +12,19 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 
 from tokenizer.byte_alphabet import to_piece
 from tokenizer.known_words import SPLITS
+from tokenizer.sp_definition import definition_of
+from tokenizer.sp_model import SpModel
 
 _END = "<|endoftext|>"
 _SIZE = 32_000
 _TEKKEN_SPECIAL, _TEKKEN_SIZE = 1000, 131_072
 
 
-def write_folder(folder: Path, definition: dict[str, Any]) -> Path:
+def write_folder(folder: Path, definition: dict[str, Any], end: str = _END) -> Path:
     """A Hugging Face folder with a tokenizer and nothing else."""
     folder.mkdir()
     (folder / "tokenizer.json").write_text(json.dumps(definition, ensure_ascii=False))
-    config = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": _END}
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": end}
     (folder / "tokenizer_config.json").write_text(json.dumps(config))
     return folder
 
@@ -59,6 +61,11 @@ def tekken() -> dict[str, Any]:
     tokenizer.add_special_tokens([AddedToken(_END, special=True)])
     definition: dict[str, Any] = json.loads(tokenizer.to_str())
     return definition
+
+
+def mistral() -> dict[str, Any]:
+    """Mistral 7B v0.1's, of which a package holds the SentencePiece model, as a tokenizer.json."""
+    return definition_of(SpModel.read(Path(mistral_common.__file__).parent / "data" / "tokenizer.model.v1"), {})
 
 
 def _cut(tokenizer: Tokenizer, layout: str) -> None:

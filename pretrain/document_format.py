@@ -15,8 +15,8 @@ import pyarrow as pa
 from configs.atomic_file import read_json
 from configs.errors import UserError
 from pretrain.indexed_tokens import Int64, Tokens
-from tokenizer.byte_bpe import ByteBpe
-from tokenizer.compiled_bpe import CompiledBpe
+from tokenizer.compile import compiled
+from tokenizer.compiled import Compiled
 from tokenizer.extendable import Extendable
 from tokenizer.open import open_tokenizer
 
@@ -75,8 +75,8 @@ class DocumentFormat:
         return tokens_T, length_N
 
     @cached_property
-    def _compiled(self) -> CompiledBpe | None:
-        return CompiledBpe.of(self.tokenizer) if isinstance(self.tokenizer, ByteBpe) else None
+    def _compiled(self) -> Compiled | None:
+        return compiled(self.tokenizer)
 
     def _ids(self, text: pa.LargeStringArray) -> tuple[Tokens, Int64]:
         if self._compiled is not None:

@@ -5,12 +5,13 @@ Shapes: N documents.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from corpus.kernels.compile import kernel
 from corpus.kernels.utf8 import Bytes, Int64, Number, UInt64, mixed
+from tokenizer.compiled import TOO_LONG, Ids
 from tokenizer.word_kernel import word_end
 
 NO_PAIR = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -25,14 +26,9 @@ NO_TOKEN = -1
 LONGEST_WORD = 1024
 """Bytes; finding the next merge takes time with the square of a word's length, and nothing natural is that long."""
 
-TOO_LONG = -1
-"""Count of a document with a longer word."""
-
 _BITS = np.uint64(32)
 _LOW = np.uint64(0xFFFFFFFF)
 _FNV_PRIME = np.uint64(0x100000001B3)
-
-Ids = np.ndarray[Any, np.dtype[np.int32]]
 
 
 class Vocabulary(NamedTuple):
@@ -145,11 +141,11 @@ def _encode_word(utf8: Bytes, at: Number, end: Number, vocabulary: Vocabulary, i
         if vocabulary.byte_ids[byte] != NO_TOKEN:
             ids[count] = vocabulary.byte_ids[byte]
             count += 1
-    return _merged(ids, count, vocabulary.keys, vocabulary.values, merges)
+    return merged(ids, count, vocabulary.keys, vocabulary.values, merges)
 
 
 @kernel
-def _merged(ids: Ids, count: Number, keys: UInt64, values: UInt64, merges: UInt64) -> Number:
+def merged(ids: Ids, count: Number, keys: UInt64, values: UInt64, merges: UInt64) -> Number:
     """Apply merges to the first `count` ids, the best first; gives how many ids are left."""
     for k in range(count - 1):
         merges[k] = _merge_of(ids[k], ids[k + 1], keys, values)
