@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerFast
 
 from benchmarks.figures import Figures, figure
 from benchmarks.text import japanese
-from benchmarks.tokenizers_of import mistral, tekken, trained, write_folder
+from benchmarks.tokenizers_of import mistral, tekken, trained, unigram, write_folder
 from configs.artifact import Claim
 from pretrain.indexed_tokens import IndexedTokens
 from pretrain.packing import pack
@@ -53,7 +53,8 @@ def measure() -> Figures:
         }
         for kind, (definition, text) in kinds.items():
             figures |= _of_kind(kind, write_folder(folder / kind, definition), text)
-        figures |= _of_kind("mistral", write_folder(folder / "mistral", mistral(), end="</s>"), small)
+        for kind, definition in (("mistral", mistral()), ("unigram", unigram(few))):
+            figures |= _of_kind(kind, write_folder(folder / kind, definition, end="</s>"), small)
     return figures
 
 

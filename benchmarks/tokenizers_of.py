@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import mistral_common
+from sentencepiece import SentencePieceTrainer
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from tokenizer.byte_alphabet import to_piece
@@ -17,6 +19,7 @@ from tokenizer.sp_model import SpModel
 
 _END = "<|endoftext|>"
 _SIZE = 32_000
+_UNIGRAM_SIZE, _UNIGRAM_LINES = 8_000, 12_000
 _TEKKEN_SPECIAL, _TEKKEN_SIZE = 1000, 131_072
 
 
@@ -66,6 +69,24 @@ def tekken() -> dict[str, Any]:
 def mistral() -> dict[str, Any]:
     """Mistral 7B v0.1's, of which a package holds the SentencePiece model, as a tokenizer.json."""
     return definition_of(SpModel.read(Path(mistral_common.__file__).parent / "data" / "tokenizer.model.v1"), {})
+
+
+def unigram(texts: list[str]) -> dict[str, Any]:
+    """A SentencePiece Unigram of 8,000 pieces in llm-jp's layout, as a tokenizer.json."""
+    content = io.BytesIO()
+    lines = [line for text in texts for line in text.split("\n") if line]
+    SentencePieceTrainer.train(
+        sentence_iterator=iter(lines[:_UNIGRAM_LINES]),
+        model_writer=content,
+        model_type="unigram",
+        vocab_size=_UNIGRAM_SIZE,
+        byte_fallback=True,
+        normalization_rule_name="identity",
+        remove_extra_whitespaces=False,
+        num_sub_iterations=1,
+        minloglevel=2,
+    )
+    return definition_of(SpModel(content.getvalue(), "unigram"), {})
 
 
 def _cut(tokenizer: Tokenizer, layout: str) -> None:

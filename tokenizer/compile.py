@@ -6,8 +6,10 @@ from tokenizer.byte_bpe import ByteBpe
 from tokenizer.compiled import Compiled
 from tokenizer.compiled_bpe import CompiledBpe
 from tokenizer.compiled_sp_bpe import CompiledSpBpe
+from tokenizer.compiled_sp_unigram import CompiledSpUnigram
 from tokenizer.extendable import Extendable
 from tokenizer.sp_bpe import SpBpe
+from tokenizer.sp_unigram import SpUnigram
 
 
 def compiled(tokenizer: Extendable) -> Compiled | None:
@@ -16,4 +18,6 @@ def compiled(tokenizer: Extendable) -> Compiled | None:
         return CompiledBpe.of(tokenizer)
     if isinstance(tokenizer, SpBpe):
         return CompiledSpBpe.of(tokenizer)
+    if isinstance(tokenizer, SpUnigram):
+        return CompiledSpUnigram.of(tokenizer)
     return None

@@ -43,7 +43,7 @@ class CompiledSpBpe(Compiled):
     def of(cls, tokenizer: SpBpe) -> Self | None:
         """The tokenizer compiled; none if it has a part that is not known here."""
         definition, model = tokenizer.definition, tokenizer.definition["model"]
-        prefix = _PREFIXES.get(_key(definition.get("normalizer"), definition.get("pre_tokenizer")))
+        prefix = prefix_of(definition)
         of_bytes = any(piece in BYTE_PIECES for merge in _pairs(model) for piece in merge)
         known = prefix is not None and SPACE in model["vocab"] and not of_bytes and not model.get("ignore_merges")
         return cls(tokenizer, prefix) if known and prefix is not None and without_other_settings(definition) else None
@@ -67,7 +67,11 @@ _PREFIXES = {
     _key({"type": "Sequence", "normalizers": [_REPLACE]}, None): sp_bpe_kernel.NO_PREFIX,
     _key({"type": "Sequence", "normalizers": [_PREPEND, _REPLACE]}, None): sp_bpe_kernel.PREFIX,
 }
-"""What is put before a text, by normaliser and pre-tokenizer; others change it in some other way, too."""
+
+
+def prefix_of(definition: dict[str, Any]) -> int | None:
+    """What is put before a text, as `sp_bpe_kernel` numbers it; none if the text is changed in another way, too."""
+    return _PREFIXES.get(_key(definition.get("normalizer"), definition.get("pre_tokenizer")))
 
 
 def _pairs(model: dict[str, Any]) -> list[list[str]]:

@@ -78,7 +78,8 @@ def _flush(ids: Ids, count: Number, vocabulary: Vocabulary, merges: UInt64, out:
 
 
 @kernel
-def _begins_with_space(utf8: Bytes, at: Number) -> bool:
+def begins_with_space(utf8: Bytes, at: Number) -> bool:
+    """Whether a space stands at `at`, or what is read as one."""
     point, _ = code_point(utf8, at)
     return point in (_SPACE, _MARK)
 
@@ -102,7 +103,7 @@ def encode_documents(
     written = 0
     for n in range(len(count_N)):
         at, end, first, count = offset_N1[n], offset_N1[n + 1], written, 0
-        if at < end and (prefix == PREFIX or (prefix == PREFIX_UNLESS_SPACE and not _begins_with_space(utf8, at))):
+        if at < end and (prefix == PREFIX or (prefix == PREFIX_UNLESS_SPACE and not begins_with_space(utf8, at))):
             ids[0] = point_ids[_MARK]
             count = 1
         while at < end:
