@@ -88,7 +88,8 @@ def _vocabulary(model: dict[str, Any]) -> bpe_kernel.Vocabulary:
     vocab: dict[str, int] = model["vocab"]
     byte_ids = np.array([vocab.get(to_piece(bytes([byte])), bpe_kernel.NO_TOKEN) for byte in range(256)], np.int32)
     whole = _whole_words(vocab if model.get("ignore_merges") else {})
-    return bpe_kernel.Vocabulary(byte_ids, *merge_table(model), *whole)
+    keys, values = merge_table(model)
+    return bpe_kernel.Vocabulary(byte_ids, keys, values, *whole)
 
 
 def _whole_words(vocab: dict[str, int]) -> tuple[Bytes, Int64, Int64, Ids]:
