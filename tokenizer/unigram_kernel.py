@@ -129,7 +129,8 @@ def _write(
     utf8: Bytes, length: Number, byte_at: Int64, from_L1: Ids, id_L1: Ids, byte_ids: Ids, out: Ids, written: Number
 ) -> Number:
     """Write the ids of the best cut, bytes for what is no piece; gives how many are written in all."""
-    count, end = 0, length
+    count: Number = 0
+    end = length
     while end > 0:
         start = from_L1[end]
         count += 1 if id_L1[end] != NO_TOKEN else byte_at[end] - byte_at[start]
