@@ -1,7 +1,7 @@
 """The tokenizer stage: count units, learn tokens, prove the invariants, write the folder.
 
 hf/                the extended tokenizer as Hugging Face files, and whatever else the base's folder had of it
-new_rows.json      recipe of the embedding rows: for each new token the old tokens that used to spell it
+new_rows.json      recipe of the embedding rows: for each new token the old tokens that used to spell it (recipe.py)
 new_tokens.jsonl   the new tokens for people: id, text, count
 fertility.json     characters per token by language, for a few numbers of new tokens
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,11 +22,14 @@ from configs.progress import Progress
 from configs.schema.run import Run
 from tokenizer.base import Base
 from tokenizer.counted import counted_units, unit_batches
+from tokenizer.embed import RowsOf
 from tokenizer.extendable import Extendable, Extension
 from tokenizer.fertility import curve
 from tokenizer.invariants import base_exceptions, check, check_units
 from tokenizer.learn import extend
+from tokenizer.occurrences import occurrences
 from tokenizer.open import open_tokenizer
+from tokenizer.recipe import NEW_ROWS, Recipe
 from tokenizer.reload import refuse_reloaded_otherwise
 from tokenizer.shown_texts import checked_texts, texts_by_language
 from tokenizer.stage import tokenizer_plan
@@ -94,16 +98,10 @@ def _write(
 ) -> Artifact:
     copy_tokenizer_files(builder, folder, extended)
     refuse_reloaded_otherwise(builder.dir / "hf", extended, [text for some in texts.values() for text in some])
-    recipe = {
-        "method": run.tokenizer.init.method,
-        "norm": run.tokenizer.init.norm,
-        "pad_to_multiple": run.tokenizer.init.pad_to_multiple,
-        "first_new_row": base.size,
-        "spellings": _spellings(base, extension),
-    }
+    recipe = _recipe(run, base, extension)
     points = curve(base, extension, texts)
-    with builder.file("new_rows.json") as out:
-        out.write(canonical_json(recipe))
+    with builder.file(NEW_ROWS) as out:
+        out.write(canonical_json(recipe.to_json()))
     with builder.file("new_tokens.jsonl") as out:
         for number, (content, count) in enumerate(zip(extension.tokens, extension.counts, strict=True), base.size):
             line = {"id": number, "text": content.decode(errors="replace"), "count": count}
@@ -122,6 +120,24 @@ def _write(
         "base_exceptions": base_exceptions(base, [text for some in texts.values() for text in some]),
     }
     return builder.finish(counts)
+
+
+def _recipe(run: Run, base: Extendable, extension: Extension) -> Recipe:
+    init, seed = run.tokenizer.init, run.run.seed
+    spellings = [tuple(pieces) for pieces in _spellings(base, extension)]
+    counted: list[Counter[tuple[int, ...]]] = [Counter() for _ in spellings]
+    if spellings and "align" in (init.method, init.output_method):
+        counted = occurrences(extension, spellings, unit_batches(counted_units(run)))
+    return Recipe(
+        RowsOf(init.method, init.norm, "input", seed),
+        RowsOf(init.output_method, init.output_norm, "output", seed),
+        init.pad_to_multiple,
+        base.size,
+        tuple(
+            ((counts.pop(built, 0), built), *((count, pieces) for pieces, count in sorted(counts.items())))
+            for built, counts in zip(spellings, counted, strict=True)
+        ),
+    )
 
 
 def _spellings(base: Extendable, extension: Extension) -> list[list[int]]:

@@ -10,7 +10,7 @@ from configs.stage import StagePlan
 from corpus.stage import corpus_dir
 from tokenizer.base import Base
 
-KIND, VERSION = "tokenizer", 1
+KIND, VERSION = "tokenizer", 2
 
 
 def tokenizer_dir(run: Run) -> Path:
@@ -22,6 +22,8 @@ def tokenizer_plan(run: Run) -> StagePlan:
     """The stage as the run file describes it."""
     config = {**run.tokenizer.digested(), "base": run.tokenizer_base}
     config["language_of"] = {name: source.language for name, source in run.corpus.sources.items()}
+    if "random" in (run.tokenizer.init.method, run.tokenizer.init.output_method):
+        config["seed"] = run.run.seed
     upstream, raw = {"corpus": corpus_dir(run)}, {"base": tokenizer_files(run)}
     return StagePlan("tokenizer", tokenizer_dir(run), KIND, VERSION, config, upstream, raw)
 

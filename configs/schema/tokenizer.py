@@ -8,14 +8,22 @@ from pydantic import Field
 
 from configs.schema.section import Section, operational, rule
 
+InitMethod = Literal["mean", "weighted", "first", "last", "align", "random"]
+
 
 class Init(Section):
     """First values of the new embedding rows."""
 
-    method: Literal["mean"] = "mean"
-    """mean: of the rows of the old tokens that used to spell the new one."""
-    norm: float = Field(default=1.0, gt=0)
-    """Norm of a new row, as a multiple of the median norm of the old rows."""
+    method: InitMethod = "mean"
+    """Of input rows, and of the rows of a tied embedding: what is taken of the old tokens that used to spell the new
+    one. mean; weighted, each twice as much as the one before; first or last, that one alone; align, the mean over all
+    places where the new token stands in the corpus; random, a normal draw like the old rows."""
+    norm: float | None = Field(default=None, gt=0)
+    """Norm of such a row, as a multiple of the median norm of the old rows; none leaves it as it comes."""
+    output_method: InitMethod = "first"
+    """The same of the rows of an output embedding of its own; weighted, each half as much as the one before."""
+    output_norm: float | None = Field(default=0.75, gt=0)
+    """Norm of such a row; none leaves it as it comes."""
     pad_to_multiple: int = Field(default=1, ge=1)
     """Rows are padded with zeros up to a multiple of this, for tensor parallelism."""
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,13 @@ from configs.errors import UserError
 from configs.load import load
 from configs.schema.run import Run
 from corpus.build import build_corpus
+from corpus.documents import documents, shards_of
 from pretrain.document_format import DocumentFormat
 from tests.tokenizer.sp_models import trained
 from tokenizer.extend import extend_tokenizer
 from tokenizer.open import open_tokenizer
+from tokenizer.recipe import Recipe
+from tokenizer.stage import tokenizer_plan
 
 RUN_FILE = """
 run: {{name: t, dir: {root}/run, seed: 1}}
@@ -205,3 +209,30 @@ def test_a_base_of_a_sentencepiece_model_alone_gets_both_files_and_what_belongs_
     assert loaded.chat_template == (base_folder / "chat_template.jinja").read_text()
     form = DocumentFormat.from_folder(folder, None)
     assert form.encode(["点検"]) == [[1, *theirs.encode("点検"), 2]]
+
+
+def test_align_is_told_every_spelling_and_how_often_it_stands_there(
+    run: Run, tmp_path: Path, base_folder: Path
+) -> None:
+    build_corpus(run)
+    artifact = extend_tokenizer(_with(run, tmp_path, "tokenizer.init.method=align"))
+    base, extended = open_tokenizer(base_folder), open_tokenizer(artifact.dir / "hf")
+    recipe = Recipe.read(artifact.path("new_rows.json"))
+    assert len(recipe.spellings) == artifact.counts["new_tokens"]
+    for number, spellings in enumerate(recipe.spellings, start=base.size):
+        for _, pieces in spellings:
+            assert b"".join(base.bytes_of[old] for old in pieces) == extended.bytes_of[number]
+    kept = [text for _, text in documents(shards_of(Artifact.open(run.run.dir / "corpus"), "kept", "inhouse"))]
+    emitted = Counter(number for text in kept for number in extended.encode(text))
+    counted = {number: sum(count for count, _ in some) for number, some in enumerate(recipe.spellings, base.size)}
+    # A text is encoded without morphemes, so it may have more of a token than stood between their boundaries.
+    assert sum(counted.values()) > 0
+    assert all(count <= emitted[number] for number, count in counted.items())
+
+
+@pytest.mark.parametrize(("method", "same"), [("random", False), ("mean", True)])
+def test_the_seed_counts_only_where_rows_are_drawn(run: Run, tmp_path: Path, method: str, same: bool) -> None:
+    plans = [
+        tokenizer_plan(_with(run, tmp_path, f"tokenizer.init.method={method}", f"run.seed={seed}")) for seed in (1, 2)
+    ]
+    assert (plans[0].config == plans[1].config) is same
