@@ -26,6 +26,7 @@ NAMES = (
     "plan",
     "pretrain",
     "quickstart",
+    "rows",
     "tokenise",
 )
 

@@ -16,8 +16,8 @@ REPOSITORY = Path(__file__).parents[2]
 
 @pytest.mark.slow
 @pytest.mark.alone
-# The quickstart, ten minutes, is run by tests/tsugiki/test_quickstart.py.
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "quickstart"])
+# The quickstart, ten minutes, is run by tests/tsugiki/test_quickstart.py, rows by test_rows.py in small.
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("quickstart", "rows")])
 def test_a_benchmark_prints_figures_with_units_and_peers(name: str) -> None:
     command = [sys.executable, "-m", "benchmarks", name, "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=REPOSITORY)
