@@ -74,7 +74,8 @@ CASES = (
     Case("tied/align", RowsOf("align")),
     Case("tied/random", RowsOf("random", seed=_RANDOM_SEED)),
     Case("untied/mean_first", RowsOf("mean"), RowsOf("first", side="output")),
-    Case("untied/mean_first_norm_0.75", RowsOf("mean"), RowsOf("first", 0.75, "output")),
+    Case("untied/mean_first_times_0.9", RowsOf("mean"), RowsOf("first", scale=0.9, side="output")),
+    Case("untied/mean_first_norm_0.75", RowsOf("mean"), RowsOf("first", 0.75, side="output")),
     Case("untied/mean_mean", RowsOf("mean"), RowsOf("mean", side="output")),
     Case("untied/weighted_weighted", RowsOf("weighted"), RowsOf("weighted", side="output")),
 )

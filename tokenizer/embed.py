@@ -31,6 +31,8 @@ class RowsOf:
     method: Method
     norm: float | None = None
     """Length of each row, as a multiple of the median length of the base's rows; none leaves it as it comes."""
+    scale: float = 1.0
+    """Without `norm`: length of each row, as a multiple of what the method gives."""
     side: Side = "input"
     seed: int = 0
     """Of the method random."""
@@ -67,6 +69,8 @@ def init_rows(how: RowsOf, base_embeddings_VH: torch.Tensor, spellings: Sequence
         length = how.norm * base_VH.norm(dim=1).median()
         # A row of zeros stays one, and is refused by whoever checks the rows.
         rows_NH = rows_NH * (length / rows_NH.norm(dim=1, keepdim=True).clamp_min(1e-12))
+    else:
+        rows_NH = rows_NH * how.scale
     return rows_NH.to(base_embeddings_VH.dtype)
 
 

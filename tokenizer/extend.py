@@ -129,8 +129,8 @@ def _recipe(run: Run, base: Extendable, extension: Extension) -> Recipe:
     if spellings and "align" in (init.method, init.output_method):
         counted = occurrences(extension, spellings, unit_batches(counted_units(run)))
     return Recipe(
-        RowsOf(init.method, init.norm, "input", seed),
-        RowsOf(init.output_method, init.output_norm, "output", seed),
+        RowsOf(init.method, init.norm, 1.0, "input", seed),
+        RowsOf(init.output_method, init.output_norm, init.output_scale, "output", seed),
         init.pad_to_multiple,
         base.size,
         tuple(

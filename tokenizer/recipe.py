@@ -31,8 +31,8 @@ class Recipe:
     def to_json(self) -> dict[str, Any]:
         """What the file holds."""
         recipe: dict[str, Any] = {
-            "input": {"method": self.input.method, "norm": self.input.norm},
-            "output": {"method": self.output.method, "norm": self.output.norm},
+            "input": {"method": self.input.method, "norm": self.input.norm, "scale": self.input.scale},
+            "output": {"method": self.output.method, "norm": self.output.norm, "scale": self.output.scale},
             "pad_to_multiple": self.pad_to_multiple,
             "first_new_row": self.first_new_row,
             "spellings": [list(some[0][1]) for some in self.spellings],
@@ -64,8 +64,8 @@ class Recipe:
             told["occurrences"] if "occurrences" in told else [[(1, pieces)] for pieces in told["spellings"]]
         )
         return cls(
-            RowsOf(methods[0], told["input"]["norm"], "input", seed),
-            RowsOf(methods[1], told["output"]["norm"], "output", seed),
+            RowsOf(methods[0], told["input"]["norm"], told["input"]["scale"], "input", seed),
+            RowsOf(methods[1], told["output"]["norm"], told["output"]["scale"], "output", seed),
             int(told["pad_to_multiple"]),
             int(told["first_new_row"]),
             tuple(tuple((count, tuple(pieces)) for count, pieces in some) for some in spellings),

@@ -22,8 +22,10 @@ class Init(Section):
     """Norm of such a row, as a multiple of the median norm of the old rows; none leaves it as it comes."""
     output_method: InitMethod = "first"
     """The same of the rows of an output embedding of its own; weighted, each half as much as the one before."""
-    output_norm: float | None = Field(default=0.75, gt=0)
-    """Norm of such a row; none leaves it as it comes."""
+    output_norm: float | None = Field(default=None, gt=0)
+    """Norm of such a row, as a multiple of the median norm of the old rows; none takes output_scale."""
+    output_scale: float = Field(default=0.9, gt=0)
+    """Without output_norm: length of such a row, as a multiple of what the method gives."""
     pad_to_multiple: int = Field(default=1, ge=1)
     """Rows are padded with zeros up to a multiple of this, for tensor parallelism."""
 

@@ -48,5 +48,5 @@ def test_the_default_is_among_the_cases() -> None:
     init = Init()
     tied = [case.input for case in CASES if case.output is None]
     assert RowsOf(init.method, init.norm) in tied
-    untied = [(case.input, case.output) for case in CASES]
-    assert (RowsOf(init.method, init.norm), RowsOf(init.output_method, init.output_norm, "output")) in untied
+    output = RowsOf(init.output_method, init.output_norm, init.output_scale, "output")
+    assert (RowsOf(init.method, init.norm), output) in [(case.input, case.output) for case in CASES]

@@ -19,7 +19,7 @@ from tokenizer.recipe import Recipe
 
 INPUT, OUTPUT = "model.embed_tokens.weight", "lm_head.weight"
 SPELLINGS = (((1, (300, 301)),), ((1, (302, 303, 304)),))
-MEAN_FIRST = Recipe(RowsOf("mean", None, "input"), RowsOf("first", None, "output"), 8, 320, SPELLINGS)
+MEAN_FIRST = Recipe(RowsOf("mean"), RowsOf("first", side="output"), 8, 320, SPELLINGS)
 
 
 def _base(folder: Path, *, tied: bool = True, padding: int = 0) -> dict[str, torch.Tensor]:
@@ -100,14 +100,14 @@ def test_a_row_of_zeros_is_refused_by_its_number(tmp_path: Path) -> None:
 
 def test_output_rows_that_are_too_long_name_their_own_keys(tmp_path: Path) -> None:
     _base(tmp_path / "base", tied=False)
-    long = replace(MEAN_FIRST, output=RowsOf("first", 100.0, "output"))
+    long = replace(MEAN_FIRST, output=RowsOf("first", 100.0, side="output"))
     with pytest.raises(UserError, match=r"lm_head.weight: .* 320 \(norm .*tokenizer\.init\.output_norm"):
         _grafted(tmp_path / "base", long)
 
 
 def test_of_many_rows_that_are_refused_three_are_named(tmp_path: Path) -> None:
     _base(tmp_path / "base")
-    many = replace(MEAN_FIRST, input=RowsOf("mean", 1000.0, "input"), spellings=SPELLINGS * 3)
+    many = replace(MEAN_FIRST, input=RowsOf("mean", 1000.0), spellings=SPELLINGS * 3)
     with pytest.raises(UserError, match=r"320 .*321 .*322 .*\) and 3 more;"):
         _grafted(tmp_path / "base", many)
 

@@ -53,6 +53,12 @@ def test_a_row_is_as_long_as_asked(method: Method, norm: float) -> None:
     assert torch.allclose(rows.norm(dim=1), torch.full((3,), 5.0 * norm))
 
 
+@pytest.mark.parametrize(("norm", "length"), [(None, 4.5), (2.0, 10.0)])
+def test_scale_counts_where_no_norm_is_asked(norm: float | None, length: float) -> None:
+    row = init_rows(RowsOf("first", norm, scale=0.9), BASE_VH, [[(1, [0, 1])]])[0]
+    assert row.norm() == pytest.approx(length)
+
+
 @given(
     method=st.sampled_from(NOT_DRAWN),
     side=st.sampled_from(get_args(Side)),

@@ -13,7 +13,7 @@ from tokenizer.recipe import Recipe
 
 def _recipe(method: Method, output: Method) -> Recipe:
     spellings = (((4, (1, 2)), (3, (5,))), ((0, (2, 2, 1)),))
-    return Recipe(RowsOf(method, 0.5, "input", 7), RowsOf(output, None, "output", 7), 64, 100, spellings)
+    return Recipe(RowsOf(method, 0.5, 1.0, "input", 7), RowsOf(output, None, 0.9, "output", 7), 64, 100, spellings)
 
 
 def _there_and_back(folder: Path, told: dict[str, Any]) -> Recipe:
@@ -32,7 +32,7 @@ def test_what_no_method_needs_is_not_written(tmp_path: Path) -> None:
     assert not {"seed", "occurrences"} & told.keys()
     read = _there_and_back(tmp_path, told)
     assert read.spellings == (((1, (1, 2)),), ((1, (2, 2, 1)),))
-    assert (read.input, read.output) == (RowsOf("mean", 0.5, "input"), RowsOf("first", None, "output"))
+    assert (read.input, read.output) == (RowsOf("mean", 0.5), RowsOf("first", None, 0.9, "output"))
 
 
 @pytest.mark.parametrize(
