@@ -21,6 +21,7 @@ FROZEN = ("q_proj", "embed")
 CASES: dict[str, dict[str, Any]] = {
     **{f"zero-{stage}": {"stage": stage} for stage in range(4)},
     **{f"zero-{stage}-bf16": {"stage": stage, "dtype": "bfloat16", "model": "untied"} for stage in range(4)},
+    **{f"zero-{stage}-fp16": {"stage": stage, "dtype": "float16", "model": "untied"} for stage in range(4)},
     "zero-1-bf16-summed-in-fp32": {"stage": 1, "dtype": "bfloat16", "accumulate": "fp32"},
     **{
         f"zero-{stage}-frozen": {"stage": stage, "frozen": FROZEN, "groups": "two", "model": "untied"}
