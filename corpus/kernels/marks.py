@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from corpus.kernels.compile import kernel
-from corpus.kernels.utf8 import Bytes, Int64, Number
+from corpus.kernels.utf8 import Bytes, Int64, Number, code_point
 
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -56,3 +56,23 @@ def look(offsets_N1: Int64, utf8: Bytes) -> tuple[Flags, Flags]:
     western_N = np.zeros(offsets_N1.size - 1, np.bool_)
     _look(offsets_N1, utf8, invisible_N, western_N)
     return invisible_N, western_N
+
+
+@kernel
+def _meet(offsets_N1: Int64, utf8: Bytes, table: Flags, met_N: Flags) -> None:
+    for n in range(offsets_N1.size - 1):
+        at, end = offsets_N1[n], offsets_N1[n + 1]
+        while at < end and not met_N[n]:
+            point, at = code_point(utf8, at)
+            met_N[n] = point >= 0x10000 or table[point]
+
+
+def meet(offsets_N1: Int64, utf8: Bytes, table: Flags) -> Flags:
+    """Documents with a character of a set, or one beyond U+FFFF.
+
+    Args:
+        table: for every code point below 0x10000 whether it is in the set.
+    """
+    met_N = np.zeros(offsets_N1.size - 1, np.bool_)
+    _meet(offsets_N1, utf8, table, met_N)
+    return met_N

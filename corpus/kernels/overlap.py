@@ -63,8 +63,21 @@ def _grams(utf8: Bytes, start: Number, end: Number, table: Int32, size: Number, 
     return written
 
 
-Index = tuple[UInt64, Int32, Int64, Int32]
-"""Hash table of n-grams, their numbers, where each one's postings begin (G + 1), and the items of the postings."""
+Index = tuple[UInt64, Int32, Bytes, Int64, Int32]
+"""Hash table of n-grams, their numbers, a bit for every slot that is taken, where each n-gram's postings begin (G + 1),
+and the items of the postings. The bits fit in a processor's cache, where most n-grams of a document end."""
+
+
+@kernel
+def _number_of(gram: Number, slot_H: UInt64, gram_H: Int32, taken: Bytes) -> Number:
+    """The number of an n-gram, or NOTHING."""
+    mask = np.uint64(slot_H.size - 1)
+    at = gram & mask
+    if (taken[at >> np.uint64(3)] >> (at & np.uint64(7))) & 1 == 0:
+        return -1
+    while gram_H[at] >= 0 and slot_H[at] != gram:
+        at = (at + np.uint64(1)) & mask
+    return np.int64(gram_H[at])
 
 
 @kernel
@@ -78,7 +91,7 @@ def _first_item(
     gap_I: Int32,
     found_N: Int32,
 ) -> None:
-    slot_H, gram_H, first_G1, items = index
+    slot_H, gram_H, taken, first_G1, items = index
     longest = 1
     for n in range(offsets_N1.size - 1):
         longest = max(longest, offsets_N1[n + 1] - offsets_N1[n])
@@ -86,18 +99,16 @@ def _first_item(
     # A run of an item: its n-grams close to each other. Scattered over a long text they mean nothing.
     begun_I, last_I, hits_I = np.full(need_I.size, -1), np.full(need_I.size, -(2**40)), np.zeros(need_I.size, np.int64)
     counted = np.full(items.size, -2)
-    mask, place = np.uint64(slot_H.size - 1), 0
+    place = 0
     for n in range(offsets_N1.size - 1):
         count, best = _grams(utf8, offsets_N1[n], offsets_N1[n + 1], table, size, window, grams), need_I.size
         place += 2**31  # farther than any gap
         for k in range(count):
             place += 1
-            at = grams[k] & mask
-            while gram_H[at] >= 0 and slot_H[at] != grams[k]:
-                at = (at + np.uint64(1)) & mask
-            if gram_H[at] < 0:
+            gram = _number_of(grams[k], slot_H, gram_H, taken)
+            if gram < 0:
                 continue
-            for i in range(first_G1[gram_H[at]], first_G1[gram_H[at] + 1]):
+            for i in range(first_G1[gram], first_G1[gram + 1]):
                 item = items[i]
                 if place - last_I[item] > gap_I[item]:
                     begun_I[item], hits_I[item] = place, 0
@@ -130,12 +141,13 @@ class Items:
         self._items = np.repeat(np.arange(len(texts)), sizes)[np.argsort(inverse, kind="stable")].astype(np.int32)
         self._first_G1 = np.concatenate(([0], np.cumsum(np.bincount(inverse, minlength=gram_G.size)))).astype(np.int64)
         self._slot_H, self._gram_H = _hash_table(gram_G)
+        self._taken = np.packbits(self._gram_H != NOTHING, bitorder="little")
 
     def first_in(self, offsets_N1: Int64, utf8: Bytes) -> Int32:
         """Number of the first item that each document has, or NOTHING, int32 (N,)."""
         found_N = np.full(offsets_N1.size - 1, NOTHING, np.int32)
         if self._items.size:
-            index = (self._slot_H, self._gram_H, self._first_G1, self._items)
+            index = (self._slot_H, self._gram_H, self._taken, self._first_G1, self._items)
             _first_item(offsets_N1, utf8, self._table, self._ngram, index, self._need_I, self._gap_I, found_N)
         return found_N
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from configs.schema.corpus import Normalise
 from corpus.batch import Batch, utf8_of, with_column, with_rows
-from corpus.kernels.marks import look
+from corpus.kernels.marks import look, meet
 from corpus.normalise import characters
 from corpus.normalise.wrapped import unwrap, wrapped
 from corpus.tally import Tally
@@ -28,7 +28,7 @@ _FOR_PROSE = frozenset({"punctuation", "nfkc", "unwrap"})
 def normalise(batch: Batch, steps: Sequence[str], settings: Normalise, tally: Tally) -> Batch:
     """Run the steps in their order on every text; counts the documents each one changed."""
     texts: list[str] | None = None
-    idle, changed_N = _idle(batch, steps), [False] * batch.num_rows
+    idle, changed_N = _idle(batch, steps, settings), [False] * batch.num_rows
     is_code = [language == "code" for language in batch.column("language").to_pylist()]
     for name in steps:
         step, for_prose, idle_N = STEPS[name], name in _FOR_PROSE, idle.get(name)
@@ -54,11 +54,13 @@ def normalise(batch: Batch, steps: Sequence[str], settings: Normalise, tally: Ta
     return with_column(batch, "text", with_rows(batch.column("text"), rows, [texts[row] for row in rows]))
 
 
-def _idle(batch: Batch, steps: Sequence[str]) -> dict[str, list[bool]]:
+def _idle(batch: Batch, steps: Sequence[str], settings: Normalise) -> dict[str, list[bool]]:
     """By step, the documents that it leaves as they are while no other step has changed them."""
     column = utf8_of(batch.column("text"))
     invisible_N, western_N = look(*column)
     busy = {"invisible": invisible_N, "punctuation": western_N}
+    if "nfkc" in steps:
+        busy["nfkc"] = meet(*column, characters.unsettled(settings.keep))
     if "unwrap" in steps:
         busy["unwrap"] = wrapped(*column)
     return {name: (~busy_N).tolist() for name, busy_N in busy.items()}
