@@ -28,6 +28,7 @@ NAMES = (
     "quickstart",
     "rows",
     "tokenise",
+    "tokenizer",
 )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import NAMES
+from benchmarks.extension import extension_figures
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -33,6 +34,15 @@ def test_a_benchmark_prints_figures_with_units_and_peers(name: str) -> None:
         assert all(value > 0 for value in figure["peers"].values())
 
 
+def test_an_extension_gains_japanese_and_nothing_else() -> None:
+    figures = extension_figures(megabytes=1, new_tokens=200)
+    gained = {name: one["value"] / one["peers"]["base"] for name, one in figures.items() if "chars_per" in name}
+    assert gained["tokenizer/chars_per_token_ja"] > 1.1
+    # Its comments and its data have a little Japanese.
+    assert 1 <= gained["tokenizer/chars_per_token_code"] < 1.05
+    assert figures["tokenizer/chars_per_token_en"]["value"] >= figures["tokenizer/chars_per_token_en"]["peers"]["base"]
+
+
 def test_a_size_that_there_is_not_is_told_with_those_that_there_are() -> None:
     command = [sys.executable, "-m", "benchmarks", "pretrain", "--sizes", "5B"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=REPOSITORY)
@@ -42,5 +52,15 @@ def test_a_size_that_there_is_not_is_told_with_those_that_there_are() -> None:
 
 def test_no_benchmark_is_left_out() -> None:
     modules = {path.stem for path in (REPOSITORY / "benchmarks").glob("*.py")}
-    others = {"__init__", "__main__", "figures", "one_llama", "packed_text", "rules", "text", "tokenizers_of"}
+    others = {
+        "__init__",
+        "__main__",
+        "extension",
+        "figures",
+        "one_llama",
+        "packed_text",
+        "rules",
+        "text",
+        "tokenizers_of",
+    }
     assert set(NAMES) == modules - others
