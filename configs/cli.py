@@ -55,10 +55,11 @@ def add_stage(commands: Any, verb: str, work: str, help_: str) -> None:
     """
     parser = commands.add_parser(verb, help=help_)
     add_run_file(parser)
-    parser.set_defaults(do=lambda arguments: _do_stage(arguments, work))
+    parser.set_defaults(do=lambda arguments: do_stage(arguments, work))
 
 
-def _do_stage(arguments: argparse.Namespace, work: str) -> None:
+def do_stage(arguments: argparse.Namespace, work: str) -> None:
+    """Do one stage of the run that the arguments name, with nobody else in its directory."""
     from configs.load import read_placed, validate
     from configs.resolved import write_resolved
     from configs.schema.run import Run

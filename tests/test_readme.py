@@ -34,6 +34,10 @@ def test_every_tsugiki_command_runs_in_the_order_of_the_page(
     for command in found:
         words = command.replace("configs/quickstart.yaml", str(run_file)).replace("runs/quickstart", f"{tmp_path}/run")
         words = words.replace("--out scripts", f"--out {tmp_path}/scripts")
+        words = words.replace("models/smollm2-135m-instruct", f"{tmp_path}/base").replace(
+            "--out runs", f"--out {tmp_path}"
+        )
+        words = words.replace("configs/quickstart/inhouse", f"{tmp_path}/ja")
         # The small run has no near-copies; what it has instead shows the same.
         words = words.replace("--reason duplicate_near", "--reason held_out")
         words = words.replace("sft-check", "sft-check --steps 2")

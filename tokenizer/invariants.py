@@ -114,7 +114,7 @@ def _text(base: Extendable, extended: Extendable, text: str, new: Sequence[bytes
     before, after = base.encode(text), extended.encode(text)
     if text.isascii() and before != after:
         yield Violation("I2", f"{name}: ASCII text has other ids")
-    if before != after and not any(content in text.encode() for content in new):
+    if before != after and not any(content in base.normalised(text).encode() for content in new):
         yield Violation("I3", f"{name}: no new token stands in it, and yet it has other ids")
     if _files_disagree(extended, text, after) and not _files_disagree(base, text, before):
         yield Violation("I7", f"{name}: tokenizer.model and tokenizer.json give it different ids, unlike the base's")

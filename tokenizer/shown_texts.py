@@ -6,6 +6,8 @@ from configs.artifact import Artifact
 from configs.schema.run import Run
 from corpus.documents import documents, shards_of
 
+IN_HOUSE = "in-house"
+"""Group of the sources that say who may see them."""
 # Documents per source.
 _DOCUMENTS = 200
 
@@ -21,6 +23,14 @@ def texts_by_language(run: Run, corpus: Artifact) -> dict[str, list[str]]:
     for name, source in run.corpus.sources.items():
         texts.setdefault(source.language, []).extend(measured_texts(corpus, name))
     return texts
+
+
+def texts_by_group(run: Run, corpus: Artifact) -> dict[str, list[str]]:
+    """The same, and those of all sources with `access`, which only some may see, as a group of their own."""
+    marked = [name for name, source in run.corpus.sources.items() if source.access]
+    in_house = [text for name in marked for text in measured_texts(corpus, name)]
+    languages = texts_by_language(run, corpus)
+    return {**languages, IN_HOUSE: in_house} if in_house else languages
 
 
 def measured_texts(corpus: Artifact, source: str) -> list[str]:

@@ -30,7 +30,11 @@ def tokenizer_plan(run: Run) -> StagePlan:
 
 def tokenizer_files(run: Run) -> tuple[RawFile, ...] | str:
     """The files of the base that its tokenizer may consist of, or the word that identifies a base on the hub."""
-    base = Base.of_tokenizer(run).input
+    return only_tokenizer_files(Base.of_tokenizer(run).input)
+
+
+def only_tokenizer_files(base: tuple[RawFile, ...] | str) -> tuple[RawFile, ...] | str:
+    """Of the files of a base those that its tokenizer may consist of."""
     if isinstance(base, str):
         return base
     # Weights do not matter to the tokenizer, and hashing them takes as long as reading them.

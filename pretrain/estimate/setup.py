@@ -49,7 +49,7 @@ def _rows(run: Run, base_rows: int) -> int:
         made = read_json(recipe)
         tokens = int(made["first_new_row"]) + len(made["spellings"])
         return padded_rows(base_rows, tokens, int(made["pad_to_multiple"]))
-    return padded_rows(base_rows, base_rows + run.tokenizer.add, run.tokenizer.init.pad_to_multiple)
+    return padded_rows(base_rows, base_rows + run.tokenizer.most_new_tokens, run.tokenizer.init.pad_to_multiple)
 
 
 @dataclass(frozen=True)

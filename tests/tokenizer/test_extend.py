@@ -22,12 +22,13 @@ from tokenizer.extend import extend_tokenizer
 from tokenizer.open import open_tokenizer
 from tokenizer.recipe import Recipe
 from tokenizer.stage import tokenizer_plan
+from tsugiki.__main__ import main
 
 RUN_FILE = """
 run: {{name: t, dir: {root}/run, seed: 1}}
 corpus:
   sources:
-    inhouse: {{path: {root}/ja, language: ja}}
+    inhouse: {{path: {root}/ja, language: ja, access: internal}}
     english: {{path: {root}/en, language: en}}
   held_out: {{share: 0.2}}
   dedup: {{lines: null}}
@@ -136,6 +137,41 @@ def test_without_new_tokens_the_base_is_copied(run: Run, tmp_path: Path, base_fo
     ours, base = open_tokenizer(artifact.dir / "hf"), open_tokenizer(base_folder)
     assert ours.definition == base.definition
     assert artifact.counts["new_tokens"] == 0
+
+
+def test_auto_takes_what_the_curve_recommends_and_says_why(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build_corpus(run)
+    picture = tmp_path / "curve.svg"
+    words = [str(tmp_path / "run.yaml"), "--set", "tokenizer.auto.max_seldom=1"]
+    assert (
+        main(["tokenizer", "curve", *words, "--json", "--plot", str(picture), "--against", f"{run.pretrain.base}"]) == 0
+    )
+    told = json.loads(capsys.readouterr().out)
+    first, last = told["points"][0], told["points"][-1]
+    assert told["against"] == {run.pretrain.base: first["chars_per_token"]}
+    assert list(first["chars_per_token"]) == ["ja", "en", "in-house"]
+    assert picture.read_text().startswith("<?xml")
+    chosen = _with(run, tmp_path, "tokenizer.add=auto", "tokenizer.auto.max_seldom=1")
+    units = (run.run.dir / "units" / "manifest.json").stat().st_mtime_ns
+    artifact = extend_tokenizer(chosen)
+    assert (run.run.dir / "units" / "manifest.json").stat().st_mtime_ns == units
+    assert artifact.counts["choice"] == told["recommendation"]
+    assert artifact.counts["new_tokens"] == told["recommendation"]["add"] == last["new_tokens"] > 30
+    digest = artifact.digest
+    shutil.rmtree(artifact.dir)
+    assert extend_tokenizer(chosen).digest == digest
+
+
+def test_a_training_that_meets_new_tokens_too_seldom_keeps_the_base(
+    run: Run, tmp_path: Path, base_folder: Path
+) -> None:
+    build_corpus(run)
+    artifact = extend_tokenizer(_with(run, tmp_path, "tokenizer.add=auto"))
+    assert artifact.counts["choice"]["add"] == artifact.counts["new_tokens"] == 0
+    assert "would be seen fewer than 500 times" in artifact.counts["choice"]["reason"]
+    assert open_tokenizer(artifact.dir / "hf").definition == open_tokenizer(base_folder).definition
 
 
 def test_a_corpus_without_the_language_is_an_error_with_a_way_out(run: Run, tmp_path: Path) -> None:

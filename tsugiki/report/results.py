@@ -79,6 +79,7 @@ def results(run: Run) -> dict[str, Any]:
         "quarantined": corpus["quarantined"],
         "masked": corpus["masked"],
         "new_tokens": tokenizer["new_tokens"],
+        "new_tokens_reason": tokenizer.get("choice", {}).get("reason"),
         "chars_per_token": tokenizer["chars_per_token"][languages[0]],
         "chars_per_token_by_language": {language: tokenizer["chars_per_token"][language] for language in languages},
         "tokens_trained": trained["tokens_trained"],

@@ -1,0 +1,84 @@
+"""`tsugiki tokenizer extend RUN.yaml`, and the same of files without a run file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any, Literal
+
+from configs.cli import do_stage, say
+
+_STAGE = "tokenizer.extend:extend_tokenizer"
+
+
+def add_extend(commands: Any) -> None:
+    """Add the verb."""
+    parser = commands.add_parser("extend", help="add frequent units of a corpus, or of files, to a tokenizer")
+    parser.add_argument("run_file", nargs="?", type=Path, metavar="RUN.yaml", help="the run file")
+    parser.add_argument(
+        "--set",
+        dest="overrides",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="override one key of the run file, or, without one, of its section tokenizer; may be given again",
+    )
+    files = parser.add_argument_group("without a run file")
+    files.add_argument("--base", metavar="DIR", help="folder of the base, or its name on the hub")
+    files.add_argument("--text", nargs="+", default=[], metavar="PATH", help="files, folders or globs to learn from")
+    files.add_argument("--add", type=_number, metavar="N|auto", help="new tokens")
+    files.add_argument("--out", type=Path, metavar="DIR", help="where the extended tokenizer is written")
+    files.add_argument("--language", default="ja", help="language of the texts (default ja)")
+    files.add_argument("--text-key", default="text", metavar="KEY", help="field that holds the text (default text)")
+    files.add_argument("--workers", type=int, default=0, metavar="N", help="processes (default: one per CPU)")
+    files.add_argument("--json", action="store_true", help="print for machines")
+    parser.set_defaults(do=lambda arguments: _extend(parser, arguments))
+
+
+def _number(text: str) -> int | Literal["auto"]:
+    return "auto" if text == "auto" else int(text)
+
+
+def _extend(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    needed = {"--base": arguments.base, "--text": arguments.text, "--add": arguments.add, "--out": arguments.out}
+    given = [option for option, value in needed.items() if value is not None and value != []]
+    if arguments.run_file is not None:
+        if given:
+            parser.error(f"{', '.join(given)}: the run file says that; remove it, or the run file")
+        do_stage(arguments, _STAGE)
+    elif len(given) < len(needed):
+        missing = ", ".join(option for option in needed if option not in given)
+        parser.error(f"name a run file, or give {missing}")
+    else:
+        _extend_files(arguments)
+
+
+def _extend_files(arguments: argparse.Namespace) -> None:
+    import json
+
+    from configs import log
+    from configs.load import validate
+    from configs.places import override, parse_yaml
+    from configs.schema.tokenizer import Tokenizer
+    from tokenizer.extend_files import extend_by_files
+
+    log.set_up()
+    placed = parse_yaml("{}", "--set")
+    for assignment in [*arguments.overrides, f"add={arguments.add}", f"languages=[{arguments.language}]"]:
+        override(placed, assignment)
+    settings = validate(placed, Tokenizer)
+    made = extend_by_files(
+        arguments.base, arguments.text, arguments.out, settings, arguments.workers, text_key=arguments.text_key
+    )
+    if arguments.json:
+        say(json.dumps(dict(made.counts), ensure_ascii=False, indent=1))
+        return
+    counts = made.counts
+    say(f"{counts['new_tokens']:>12,}  new tokens, {counts['vocabulary']:,} together")
+    for language, figures in counts["chars_per_token"].items():
+        base, extended = figures["base"], figures["extended"]
+        if base and extended:
+            say(f"{base:.3f} -> {extended:.3f}  characters per token, {language} ({extended / base - 1:+.1%})")
+    if "choice" in counts:
+        say(counts["choice"]["reason"])
+    say(str(made.dir / "hf"))
