@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -135,3 +135,15 @@ def utf8_of(
     offsets_N1 = np.frombuffer(offsets, np.int64)[column.offset : column.offset + len(column) + 1]
     utf8 = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
     return offsets_N1, utf8
+
+
+def pieces(text: pa.LargeStringArray, most_bytes: int) -> Iterator[pa.LargeStringArray]:
+    """The same documents, some at a time: at most so many bytes, or one document."""
+    lengths_N = pc.binary_length(text).to_numpy(zero_copy_only=False)
+    end_N = np.cumsum(lengths_N)
+    first = 0
+    while first < len(text):
+        before = end_N[first] - lengths_N[first]
+        behind = max(first + 1, int(np.searchsorted(end_N, before + most_bytes, side="right")))
+        yield text.slice(first, behind - first)
+        first = behind

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from configs.artifact import Claim
+from corpus.batch import pieces
 from corpus.shards import read_batches
 from pretrain.document_format import DocumentFormat
 from pretrain.indexed_tokens import Int64, Tokens, token_dtype, write_documents
@@ -56,15 +56,3 @@ def _encoded(shard: Path, form: DocumentFormat, dtype: np.dtype[Any], threads: i
         for batch in read_batches([shard], ["text"]):
             text = batch.column("text").cast(pa.large_string())
             yield from pool.map(lambda piece: form.encode_column(piece, dtype), pieces(text, _PIECE_BYTES))
-
-
-def pieces(text: pa.LargeStringArray, most_bytes: int) -> Iterator[pa.LargeStringArray]:
-    """The same documents, some at a time: at most so many bytes, or one document."""
-    lengths_N = pc.binary_length(text).to_numpy(zero_copy_only=False)
-    end_N = np.cumsum(lengths_N)
-    first = 0
-    while first < len(text):
-        before = end_N[first] - lengths_N[first]
-        behind = max(first + 1, int(np.searchsorted(end_N, before + most_bytes, side="right")))
-        yield text.slice(first, behind - first)
-        first = behind

@@ -12,12 +12,13 @@ from typing import Any, Self
 import numpy as np
 import pyarrow as pa
 
+from corpus.batch import utf8_of
 from corpus.kernels.utf8 import Bytes, Int64, UInt64
-from tokenizer import bpe_kernel
+from tokenizer import bpe_kernel, unit_kernel
 from tokenizer.byte_alphabet import to_bytes, to_piece
 from tokenizer.byte_bpe import ByteBpe
 from tokenizer.compiled import Compiled, Ids, added_but_not_special
-from tokenizer.known_words import KnownWords
+from tokenizer.known_words import KnownWords, Mask
 from tokenizer.nfc import Nfc
 from tokenizer.point_classes import PointClasses
 
@@ -53,6 +54,30 @@ class CompiledBpe(Compiled):
 
     def _normalised(self, text: pa.LargeStringArray) -> pa.LargeStringArray:
         return text if self._nfc is None else self._nfc(text)
+
+    def normalised(self, text: pa.LargeStringArray) -> tuple[pa.LargeStringArray, Mask]:
+        """Documents as the tokenizer's normaliser leaves them, and which of them `encode_in_words` knows; one or more.
+
+        It does not know those with tokens that are looked for before anything else is done.
+        """
+        plain = self._normalised(text)
+        known_N = np.ones(len(text), np.bool_)
+        known_N[list(self._with_added_tokens(text) | self._with_added_tokens(plain))] = False
+        return plain, known_N
+
+    def encode_in_words(self, plain: pa.LargeStringArray, marks: Bytes) -> tuple[Ids, Int64]:
+        """Ids of documents that are known and normalised, and where words begin.
+
+        Args:
+            marks: of each byte and two more after each document; WORD is set where a word begins.
+        Returns:
+            As `encode`, but for documents with a word too long: their count is TOO_LONG, and they have no ids.
+        """
+        offset_N1, utf8 = utf8_of(plain)
+        utf8, offset_N1 = utf8[offset_N1[0] : offset_N1[-1]], offset_N1 - offset_N1[0]
+        ids_T, count_N = self._ids(utf8, offset_N1)
+        unit_kernel.mark_words(utf8, offset_N1, self._pattern, self._classes.of(utf8), count_N, marks)
+        return ids_T, count_N
 
     def _ids(self, utf8: Bytes, offset_N1: Int64) -> tuple[Ids, Int64]:
         ids_T, count_N = np.empty(len(utf8), np.int32), np.empty(len(offset_N1) - 1, np.int64)

@@ -1,32 +1,41 @@
 """Units of the corpus, counted once for whatever is learned from them: the curve, and the extension.
 
-units/KEY.parquet   units of one shard and their counts
+units.parquet   units and their counts, in the order of units; the rarest are left out where there are too many
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from configs.artifact import Artifact, Claim
+from configs.artifact import TASKS, Artifact, Builder, Claim
 from configs.errors import UserError
+from configs.progress import Progress
 from configs.schema.run import Run
 from configs.stage import StagePlan
-from corpus.documents import documents, shards_of, sources_in
-from corpus.shards import ShardWriter
+from corpus.batch import pieces
+from corpus.documents import shards_of, sources_in
+from corpus.shards import PASSING, ShardWriter, read_batches
 from corpus.stage import corpus_dir
 from corpus.tasks import run_phase
 from tokenizer.base import Base
 from tokenizer.open import open_tokenizer
+from tokenizer.sorted_runs import at_least, floor_for, in_groups, merged, read_run
 from tokenizer.stage import tokenizer_files
-from tokenizer.units import count_units, to_batch
+from tokenizer.units import UNITS, UnitCounter
 
 KIND, VERSION = "units", 1
+
+# Of so many different units one can learn in 4 GB of memory; 1 GB of Japanese has fewer.
+_MOST_UNITS = 8_000_000
+_ROW_GROUP = 1 << 16
+_PIECE_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -75,28 +84,54 @@ def counted_units(run: Run) -> Artifact:
     shards = [path for name in names for path in shards_of(corpus, "kept", name)]
     arguments = {path.stem: (CountArgument(path, folder, share), path.stat().st_size) for path in shards}
     results = run_phase(builder, "count", count_shard, arguments, settings.workers).values()
-    return builder.finish({name: sum(one[name] for one in results) for name in ("documents", "characters")})
+    with Progress("tokenizer: merge the counts", 2, "passes") as progress:
+        runs = [builder.dir / name for result in results for name in result["runs"]]
+        floor = floor_for(_MOST_UNITS, _merged(runs))
+        progress.advance(1)
+        units = _write(builder, at_least(floor, _merged(runs)))
+        progress.advance(1)
+    seen = {name: sum(one[name] for one in results) for name in ("documents", "characters")}
+    return builder.finish({**seen, "units": units, "least_count": floor})
 
 
-def count_shard(claim: Claim, argument: CountArgument) -> dict[str, int]:
-    """Count the units of a shard; gives the documents and characters that were looked at."""
-    base = open_tokenizer(argument.base)
+def count_shard(claim: Claim, argument: CountArgument) -> dict[str, Any]:
+    """Count the units of a shard into sorted runs; gives their names, and what was looked at."""
     seen = {"documents": 0, "characters": 0}
+    runs: list[str] = []
 
-    def sampled() -> Iterator[str]:
-        for id_, text in documents([argument.shard]):
-            if int(id_[:13], 16) < argument.share * 16**13:
-                seen["documents"] += 1
-                seen["characters"] += len(text)
-                yield text
+    def spill(units: pa.RecordBatch) -> None:
+        runs.append(f"{TASKS}/runs/{argument.shard.stem}-{len(runs):05}.parquet")
+        with ShardWriter(claim, runs[-1], PASSING) as writer:
+            writer.add(units)
 
-    with ShardWriter(claim, f"units/{argument.shard.stem}.parquet") as writer:
-        writer.add(to_batch(count_units(sampled(), base)))
-    return seen
+    counter = UnitCounter(open_tokenizer(argument.base), spill)
+    for batch in read_batches([argument.shard], ["id", "text"]):
+        sampled_N = [int(id_[:13], 16) < argument.share * 16**13 for id_ in batch.column("id").to_pylist()]
+        text = batch.column("text").filter(pa.array(sampled_N, pa.bool_()))
+        seen["documents"] += len(text)
+        seen["characters"] += pc.sum(pc.utf8_length(text)).as_py() or 0
+        for piece in pieces(text, _PIECE_BYTES):
+            counter.add(piece)
+    last = counter.take()
+    if last.num_rows:
+        spill(last)
+    return {**seen, "runs": runs}
 
 
 def unit_batches(units: Artifact) -> Iterator[pa.RecordBatch]:
-    """Units and their counts; a unit may come once from each shard."""
-    for path in units.below("units"):
-        batches: list[Any] = pq.read_table(path).to_batches()
-        yield from batches
+    """Units and their counts, each unit once."""
+    return read_run(units.path("units.parquet"))
+
+
+def _merged(runs: Sequence[Path]) -> Iterator[pa.RecordBatch]:
+    return merged([read_run(path) for path in runs])
+
+
+def _write(builder: Builder, batches: Iterable[pa.RecordBatch]) -> int:
+    """Write units in row groups of equal size, however they come; gives how many there are."""
+    units = 0
+    with builder.file("units.parquet") as out, pq.ParquetWriter(out, UNITS, compression="zstd") as writer:
+        for table in in_groups(batches, _ROW_GROUP):
+            writer.write_table(table, row_group_size=_ROW_GROUP)
+            units += table.num_rows
+    return units

@@ -8,22 +8,28 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from corpus.batch import utf8_of
+from corpus.kernels.utf8 import Bytes, Int64
+from tokenizer import unit_kernel
+from tokenizer.bpe_kernel import TOO_LONG, Ids
+from tokenizer.byte_bpe import ByteBpe
+from tokenizer.compiled_bpe import CompiledBpe
 from tokenizer.extendable import Extendable
+from tokenizer.morphemes import mark_morphemes
 
 UNIT_BYTES = 4
 """Of each token in a unit."""
 
 UNITS = pa.schema([("unit", pa.binary()), ("count", pa.int64())])
 
-# MeCab's time and memory grow with the length of what it gets at once, and very long input has crashed it; a line
-# is cut here, which costs at most one wrong boundary in so many characters.
-_LONGEST_SENTENCE = 1000
+# So many different units, and tokens in them, are held at once: about 100 MB, and 100 MB more while they are sorted.
+_MOST_UNITS, _MOST_TOKENS = 1 << 20, 1 << 23
 
 
 def pack_unit(ids: Iterable[int]) -> bytes:
@@ -41,63 +47,109 @@ def unpack_unit(unit: bytes) -> tuple[int, ...]:
     return struct.unpack(f">{len(unit) // UNIT_BYTES}I", unit)
 
 
-@lru_cache(maxsize=1)
-def _tagger() -> Any:
-    from fugashi import Tagger
+class UnitCounter:
+    """Counts the units of texts, in bounded memory.
 
-    return Tagger()
-
-
-def morpheme_cuts(text: str) -> set[int]:
-    """Byte offsets at which a morpheme, a run of spaces, or a line begins.
-
-    Source: MeCab with UniDic (unidic-lite).
+    Args:
+        spill: is given the counts so far, in the order of units, whenever they fill the memory.
+        most: units that are held at once.
     """
-    cuts: set[int] = set()
-    offset = 0
-    for line in text.split("\n"):
-        for start in range(0, len(line), _LONGEST_SENTENCE):
-            part = line[start : start + _LONGEST_SENTENCE]
-            at = offset
-            for node in _tagger()(part):
-                cuts.add(at)
-                at += len(node.white_space.encode())
-                cuts.add(at)
-                at += len(node.surface.encode())
-            offset += len(part.encode())
-            cuts.add(offset)
-        offset += 1
-        cuts.add(offset)
-    return cuts
+
+    def __init__(self, base: Extendable, spill: Callable[[pa.RecordBatch], None], most: int = _MOST_UNITS) -> None:
+        self._base, self._spill = base, spill
+        self._compiled = CompiledBpe.of(base) if isinstance(base, ByteBpe) else None
+        self._lengths = _lengths(base)
+        slots = np.full(2 << (most - 1).bit_length(), unit_kernel.EMPTY, np.int64)
+        counts = (np.empty(most, np.int64), np.empty(most, np.int64))
+        self._table = unit_kernel.UnitTable(slots, *counts, np.empty(_MOST_TOKENS, np.int32))
+        self._units = 0
+
+    def add(self, text: pa.LargeStringArray) -> None:
+        """Count the units of documents, none of them null."""
+        if not len(text):
+            return
+        for plain, marks, ids_T, count_N in self._encoded(text):
+            begin_R, end_R = self._runs(plain, marks, ids_T, count_N)
+            done = 0
+            while True:
+                done, self._units = unit_kernel.count_runs(ids_T, begin_R, end_R, done, self._units, self._table)
+                if done == len(begin_R):
+                    break
+                self._spill(self.take())
+
+    def take(self) -> pa.RecordBatch:
+        """The counts since the last time, in the order of units, and none are left."""
+        end_U, counts = self._table.end_U[: self._units], self._table.count_U[: self._units]
+        ids = self._table.ids[: end_U[-1] if self._units else 0].astype(">i4")
+        offsets = np.concatenate([[0], end_U * UNIT_BYTES]).astype(np.int32)
+        units = pa.Array.from_buffers(pa.binary(), self._units, [None, pa.py_buffer(offsets), pa.py_buffer(ids)])
+        taken = pa.RecordBatch.from_arrays([units, pa.array(counts)], schema=UNITS)
+        taken = taken.take(pc.sort_indices(units))
+        self._table.slots.fill(unit_kernel.EMPTY)
+        self._units = 0
+        return taken
+
+    def _encoded(self, text: pa.LargeStringArray) -> Iterator[tuple[pa.LargeStringArray, Bytes, Ids, Int64]]:
+        """Normalised documents, the marks in them, their ids, and how many ids each has."""
+        others = text
+        if self._compiled is not None:
+            plain, known_N = self._compiled.normalised(text)
+            known = plain.filter(pa.array(known_N))
+            others = text.filter(pa.array(~known_N))
+            if len(known):
+                marks = _morpheme_marks(known)
+                ids_T, count_N = self._compiled.encode_in_words(known, marks)
+                yield known, marks, ids_T, np.maximum(count_N, 0)
+                others = pa.concat_arrays([others, known.filter(pa.array(count_N == TOO_LONG))])
+        for one in others.to_pylist():
+            plain = pa.array([self._base.normalised(one)], pa.large_string())
+            marks = _morpheme_marks(plain)
+            ids_T = self._in_words(one, marks)
+            yield plain, marks, ids_T, np.array([len(ids_T)])
+
+    def _in_words(self, text: str, marks: Bytes) -> Ids:
+        """Ids of one document by the library, and marks where words begin."""
+        encoding = self._base.backend.encode(text, add_special_tokens=False)
+        ids_T = np.array(encoding.ids, np.int32)
+        word_T = np.array([-1 if word is None else word for word in encoding.word_ids], np.int64)
+        begin_T = np.cumsum(self._lengths.bytes_V[ids_T]) - self._lengths.bytes_V[ids_T]
+        first = begin_T[np.diff(word_T, prepend=-2) != 0]
+        marks[first[first < len(marks)]] |= unit_kernel.WORD
+        return ids_T
+
+    def _runs(self, plain: pa.LargeStringArray, marks: Bytes, ids_T: Ids, count_N: Int64) -> tuple[Int64, Int64]:
+        begin, end = np.empty(len(ids_T) // 2 + 1, np.int64), np.empty(len(ids_T) // 2 + 1, np.int64)
+        offset_N1, _ = utf8_of(plain)
+        found = unit_kernel.find_runs(ids_T, count_N, offset_N1 - offset_N1[0], marks, self._lengths, begin, end)
+        return begin[:found], end[:found]
 
 
-def runs(text: str, base: Extendable) -> Iterator[list[int]]:
-    """The runs of base tokens of a text, shortest possible, in order; runs of one token cannot be merged."""
-    cuts = morpheme_cuts(base.normalised(text))
-    encoding = base.backend.encode(text, add_special_tokens=False)
-    run: list[int] = []
-    start, word_before = 0, None
-    for number, word in zip(encoding.ids, encoding.word_ids, strict=True):
-        end = start + len(base.bytes_of[number])
-        if start in cuts or word != word_before:
-            yield run
-            run = []
-        if any(cut in cuts for cut in range(start + 1, end)):
-            yield run
-            run = []
-        else:
-            run.append(number)
-        start, word_before = end, word
-    yield run
+def _lengths(base: Extendable) -> unit_kernel.Lengths:
+    bytes_V, beyond_V = np.zeros(base.size, np.int64), np.zeros(base.size, np.uint8)
+    for number, content in base.bytes_of.items():
+        bytes_V[number], beyond_V[number] = len(content), not content.isascii()
+    return unit_kernel.Lengths(bytes_V, beyond_V)
+
+
+def _morpheme_marks(plain: pa.LargeStringArray) -> Bytes:
+    lengths_N = pc.binary_length(plain).to_numpy(zero_copy_only=False) + unit_kernel.AFTER
+    marks = np.zeros(lengths_N.sum(), np.uint8)
+    for one, own in zip(plain.to_pylist(), np.split(marks, np.cumsum(lengths_N)[:-1]), strict=True):
+        mark_morphemes(one, own)
+    return marks
 
 
 def count_units(texts: Iterable[str], base: Extendable) -> Counter[bytes]:
     """How often each run of two tokens or more occurs, if it has anything but ASCII in it."""
     counts: Counter[bytes] = Counter()
+
+    def add(batch: pa.RecordBatch) -> None:
+        counts.update(dict(zip(*(column.to_pylist() for column in batch.columns), strict=True)))
+
+    counter = UnitCounter(base, add, most=1 << 14)
     for text in texts:
-        for run in runs(text, base):
-            if len(run) > 1 and any(byte >= 0x80 for number in run for byte in base.bytes_of[number]):
-                counts[pack_unit(run)] += 1
+        counter.add(pa.array([text], pa.large_string()))
+    add(counter.take())
     return counts
 
 

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.artifact import Claim
+from corpus.batch import pieces
 from pretrain import tokenise_task
 from pretrain.document_format import DocumentFormat
 from pretrain.indexed_tokens import IndexedTokens
-from pretrain.tokenise_task import TokeniseArgument, pieces, tokenise_shard
+from pretrain.tokenise_task import TokeniseArgument, tokenise_shard
 from tests.tiny import ENGLISH, JAPANESE, write_base
 
 

@@ -1,10 +1,82 @@
 from __future__ import annotations
 
-from hypothesis import given
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.tokenizer.sp_models import trained
 from tokenizer.byte_bpe import ByteBpe
-from tokenizer.units import count_units, morpheme_cuts, pack_unit, runs, to_batch, unpack_unit
+from tokenizer.extendable import Extendable
+from tokenizer.morphemes import morpheme_cuts
+from tokenizer.sp_bpe import SpBpe
+from tokenizer.sp_definition import definition_of
+from tokenizer.units import UnitCounter, count_units, pack_unit, to_batch, unpack_unit
+
+FRAGMENTS = (
+    "点検",
+    "ポンプ",
+    "の",
+    "を行う",
+    "品質保証課",
+    "。",
+    " ",
+    "\n",
+    "\u3000",
+    "12",
+    "Check the valve",
+    "か\u3099",
+)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.lists(
+    st.sampled_from([*FRAGMENTS, "<tool>", "<|im_end|>", "𠮷野家", "弁" * 1100]), max_size=12
+).map("".join)
+
+
+def runs(text: str, base: Extendable) -> Iterator[list[int]]:
+    """The runs of base tokens of a text, as the library cuts it, token by token."""
+    cuts = morpheme_cuts(base.normalised(text))
+    encoding = base.backend.encode(text, add_special_tokens=False)
+    run: list[int] = []
+    start, word_before = 0, None
+    for number, word in zip(encoding.ids, encoding.word_ids, strict=True):
+        end = start + len(base.bytes_of[number])
+        if start in cuts or word != word_before:
+            yield run
+            run = []
+        if any(cut in cuts for cut in range(start + 1, end)):
+            yield run
+            run = []
+        else:
+            run.append(number)
+        start, word_before = end, word
+    yield run
+
+
+def counted_slowly(texts: Sequence[str], base: Extendable) -> Counter[bytes]:
+    beyond = {number for number, content in base.bytes_of.items() if not content.isascii()}
+    return Counter(
+        pack_unit(run) for text in texts for run in runs(text, base) if len(run) > 1 and not beyond.isdisjoint(run)
+    )
+
+
+@lru_cache(maxsize=1)
+def sentencepiece() -> SpBpe:
+    """A base that the library encodes."""
+    return SpBpe(definition_of(trained("bpe"), {}), "the base of a test", None)
+
+
+@pytest.fixture(scope="module")
+def with_added_token(gpt2: ByteBpe) -> ByteBpe:
+    """A base with a token that is looked for before the text is cut into words."""
+    definition = gpt2.copied_definition()
+    token = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": True, "special": False}
+    definition["added_tokens"] = [*definition["added_tokens"], {"id": gpt2.size, "content": "<tool>", **token}]
+    definition["model"]["vocab"]["<tool>"] = gpt2.size
+    return ByteBpe(definition, "the base of a test")
 
 
 @given(st.lists(st.integers(0, 2**32 - 1)))
@@ -17,47 +89,53 @@ def test_units_sort_like_their_numbers(one: list[int], other: list[int]) -> None
     assert (pack_unit(one) < pack_unit(other)) == (one < other)
 
 
-def test_cuts_are_where_morphemes_begin() -> None:
-    text = "点検を行う"
-    assert sorted(morpheme_cuts(text))[:4] == [0, len("点検".encode()), len("点検を".encode()), len(text.encode())]
+@settings(max_examples=40)
+@given(st.lists(TEXT, min_size=1, max_size=4))
+def test_units_are_those_of_the_library_token_by_token(base: ByteBpe, texts: list[str]) -> None:
+    assert count_units(texts, base) == counted_slowly(texts, base)
 
 
-@given(st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
-def test_cuts_never_split_a_character(text: str) -> None:
-    bounds = {len(text[:at].encode()) for at in range(len(text) + 1)}
-    assert morpheme_cuts(text) - bounds <= {len(text.encode()) + 1}
+@settings(max_examples=40)
+@given(st.lists(TEXT, min_size=1, max_size=4))
+def test_added_tokens_cut_units_as_in_the_library(with_added_token: ByteBpe, texts: list[str]) -> None:
+    assert count_units(texts, with_added_token) == counted_slowly(texts, with_added_token)
 
 
-def test_a_long_line_is_cut_like_its_parts() -> None:
-    sentence = "弁を閉じて点検表に記入する。" * 200
-    assert len(sentence) > 2000
-    assert sorted(morpheme_cuts(sentence))[-1] == len(sentence.encode()) + 1
+@settings(max_examples=40)
+@given(st.lists(TEXT, min_size=1, max_size=4))
+def test_units_of_sentencepiece_are_those_of_the_library(texts: list[str]) -> None:
+    assert count_units(texts, sentencepiece()) == counted_slowly(texts, sentencepiece())
 
 
-def test_runs_leave_out_only_tokens_that_straddle_a_boundary(base: ByteBpe) -> None:
-    text = base.normalised("定量ポンプの点検では、電源を切る。\nCheck 12 valves.")
-    joined = [number for run in runs(text, base) for number in run]
-    straddling = len(base.encode(text)) - len(joined)
-    assert 0 <= straddling <= 3
+@settings(max_examples=30)
+@given(st.lists(TEXT, min_size=1, max_size=6), st.integers(1, 5))
+def test_however_often_the_memory_is_full_the_counts_add_up(gpt2: ByteBpe, texts: list[str], most: int) -> None:
+    spilled: list[pa.RecordBatch] = []
+    counter = UnitCounter(gpt2, spilled.append, most)
+    counter.add(pa.array(texts, pa.large_string()))
+    spilled.append(counter.take())
+    total: Counter[bytes] = Counter()
+    for batch in spilled:
+        units = batch.column("unit").to_pylist()
+        assert units == sorted(set(units))
+        assert len(units) <= most
+        total.update(dict(zip(units, batch.column("count").to_pylist(), strict=True)))
+    assert total == count_units(texts, gpt2)
 
 
 def test_no_run_crosses_a_morpheme_boundary(base: ByteBpe) -> None:
     text = "品質保証課が点検の結果を記入する"
     cuts = morpheme_cuts(text)
-    at = 0
     content = text.encode()
-    for run in runs(text, base):
-        piece = b"".join(base.bytes_of[number] for number in run)
-        start = content.index(piece, at)
+    for unit in count_units([text], base):
+        piece = b"".join(base.bytes_of[number] for number in unpack_unit(unit))
+        start = content.index(piece)
         assert not any(cut in cuts for cut in range(start + 1, start + len(piece)))
-        at = start + len(piece)
 
 
 def test_only_runs_with_japanese_are_counted(base: ByteBpe) -> None:
     assert count_units(["Check the valve and the hose."], base) == {}
-    counts = count_units(["点検と点検", "点検"], base)
-    assert sum(counts.values()) >= 3
-    assert all(any(byte >= 0x80 for number in unpack_unit(unit) for byte in base.bytes_of[number]) for unit in counts)
+    assert sum(count_units(["点検と点検", "点検"], base).values()) >= 3
 
 
 def test_the_batch_does_not_depend_on_the_order_of_counting(base: ByteBpe) -> None:

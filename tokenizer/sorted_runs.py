@@ -1,0 +1,97 @@
+"""Counts of units on disk: sorted runs, each a Parquet file, and their merge in memory that does not grow with them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from tokenizer.units import UNITS
+
+# Rows of each run that are held at once.
+_ROWS = 1 << 14
+
+
+def read_run(path: Path) -> Iterator[pa.RecordBatch]:
+    """The rows of a run, in order."""
+    with pq.ParquetFile(path) as file:
+        yield from file.iter_batches(batch_size=_ROWS)
+
+
+def merged(runs: Sequence[Iterable[pa.RecordBatch]]) -> Iterator[pa.RecordBatch]:
+    """One run of several: the counts of equal units are added up.
+
+    Args:
+        runs: units and counts, each in the order of units and without a unit twice.
+    """
+    heads = [_Head(run) for run in runs]
+    while heads := [head for head in heads if head.filled()]:
+        # Up to the least of the last units in memory, nothing is missing; one head at least is used up.
+        bound = min(head.last for head in heads)
+        rows = pa.Table.from_batches([head.taken(bound) for head in heads], UNITS)
+        added = rows.group_by("unit").aggregate([("count", "sum")]).sort_by("unit")
+        yield from added.rename_columns({"count_sum": "count"}).select(UNITS.names).to_batches()
+
+
+class _Head:
+    """The rows of a run that come next."""
+
+    def __init__(self, run: Iterable[pa.RecordBatch]) -> None:
+        self._run = iter(run)
+        self._rows = pa.RecordBatch.from_pylist([], UNITS)
+
+    def filled(self) -> bool:
+        """Whether there are any, after reading more where there were none."""
+        while not self._rows.num_rows:
+            following = next(self._run, None)
+            if following is None:
+                return False
+            self._rows = following
+        return True
+
+    @property
+    def last(self) -> bytes:
+        unit: bytes = self._rows.column("unit")[-1].as_py()
+        return unit
+
+    def taken(self, bound: bytes) -> pa.RecordBatch:
+        """Those up to a unit, which are gone then."""
+        count = pc.sum(pc.less_equal(self._rows.column("unit"), bound)).as_py()
+        taken, self._rows = self._rows.slice(0, count), self._rows.slice(count)
+        return taken
+
+
+def floor_for(most: int, batches: Iterable[pa.RecordBatch]) -> int:
+    """The least count of which, and above, there are at most so many units; 1 if there are no more in all."""
+    units_with: Counter[int] = Counter()
+    for batch in batches:
+        counts = pc.value_counts(batch.column("count"))
+        units_with.update({one["values"]: one["counts"] for one in counts.to_pylist()})
+    kept = 0
+    for count in sorted(units_with, reverse=True):
+        kept += units_with[count]
+        if kept > most:
+            return count + 1
+    return 1
+
+
+def at_least(floor: int, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The rows of units that are frequent enough."""
+    for batch in batches:
+        yield batch.filter(pc.greater_equal(batch.column("count"), floor))
+
+
+def in_groups(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Table]:
+    """The same rows, so many at a time, but for the last."""
+    held = UNITS.empty_table()
+    for batch in batches:
+        held = pa.concat_tables([held, pa.Table.from_batches([batch])])
+        while held.num_rows >= rows:
+            yield held.slice(0, rows).combine_chunks()
+            held = held.slice(rows)
+    if held.num_rows:
+        yield held.combine_chunks()
