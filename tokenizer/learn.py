@@ -6,9 +6,6 @@ Qwen3 27 % of independently learned tokens never occurred (reference: tsugiki's 
 
 from __future__ import annotations
 
-import heapq
-import itertools
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -17,10 +14,9 @@ import pyarrow.compute as pc
 
 from tokenizer.characters import in_order_of_gain, spelt_characters, with_characters
 from tokenizer.extendable import Extendable, Extension, Merge
+from tokenizer.pairs import PairCounts
 from tokenizer.text_bytes import is_text
-from tokenizer.units import UNIT_BYTES, unpack_unit
-
-Pair = tuple[int, int]
+from tokenizer.units import UNIT_BYTES
 
 
 def extend(base: Extendable, unit_runs: Iterable[pa.RecordBatch], budget: int, min_count: int) -> Extension:
@@ -100,84 +96,29 @@ def learn(
         min_count: a less frequent pair is not merged.
         banned: contents that must not become tokens.
     """
-    words: list[list[int]] = []
-    counts: list[int] = []
-    for batch in batches:
-        words += [list(unpack_unit(unit)) for unit in batch.column("unit").to_pylist()]
-        counts += batch.column("count").to_pylist()
-    return _Learner(base, words, counts, banned).learn(budget, min_count)
-
-
-class _Learner:
-    def __init__(self, base: Extendable, words: list[list[int]], counts: list[int], banned: frozenset[bytes]) -> None:
-        self._base, self._words, self._counts = base, words, counts
-        self._bytes_of = dict(base.bytes_of)
-        self._taken = banned.union(base.bytes_of.values())
-        self._number_of: dict[bytes, int] = {}
-        self._pair_counts: dict[Pair, int] = defaultdict(int)
-        self._words_with: dict[Pair, set[int]] = defaultdict(set)
-        for index, word in enumerate(words):
-            for pair in itertools.pairwise(word):
-                self._pair_counts[pair] += counts[index]
-                self._words_with[pair].add(index)
-        self._heap = [(-count, pair) for pair, count in self._pair_counts.items()]
-        heapq.heapify(self._heap)
-
-    def learn(self, budget: int, min_count: int) -> Extension:
-        merges: list[Merge] = []
-        first_counts: list[int] = []
-        while self._heap:
-            negative, pair = heapq.heappop(self._heap)
-            count = self._pair_counts[pair]
-            if count < min_count:
+    pairs = PairCounts(batches)
+    bytes_of = dict(base.bytes_of)
+    taken = banned.union(base.bytes_of.values())
+    number_of: dict[bytes, int] = {}
+    first_counts: list[int] = []
+    merges: dict[tuple[int, int], int] = {}
+    while (found := pairs.next(min_count)) is not None:
+        pair_number, pair, count = found
+        content = bytes_of[pair[0]] + bytes_of[pair[1]]
+        token = number_of.get(content)
+        if token is None:
+            # When the budget is spent, pairs that build a token already chosen may still come.
+            if len(first_counts) == budget or content in taken or not base.may_be_token(content):
                 continue
-            if -negative != count:  # the pair became rarer since it was put here
-                heapq.heappush(self._heap, (-count, pair))
-                continue
-            content = self._bytes_of[pair[0]] + self._bytes_of[pair[1]]
-            if not self._may_be_token(content):
-                continue
-            number = self._number_of.get(content)
-            if number is None:
-                if len(first_counts) == budget:
-                    continue  # pairs that build a token already chosen may still come
-                number = self._base.size + len(first_counts)
-                self._number_of[content] = number
-                self._bytes_of[number] = content
-                first_counts.append(count)
-            merges.append(Merge(*pair, number))
-            self._apply(pair, number)
-        return Extension(self._base.size, tuple(self._number_of), tuple(merges), tuple(first_counts))
-
-    def _may_be_token(self, content: bytes) -> bool:
-        return content not in self._taken and self._base.may_be_token(content)
-
-    def _apply(self, pair: Pair, number: int) -> None:
-        changed: set[Pair] = set()
-        for index in self._words_with.pop(pair):
-            word, count = self._words[index], self._counts[index]
-            for old in itertools.pairwise(word):
-                self._pair_counts[old] -= count
-                if old != pair:
-                    self._words_with[old].discard(index)
-            self._words[index] = word = _merged(word, pair, number)
-            for new in itertools.pairwise(word):
-                self._pair_counts[new] += count
-                self._words_with[new].add(index)
-                changed.add(new)
-        self._pair_counts.pop(pair)
-        for new in changed:
-            heapq.heappush(self._heap, (-self._pair_counts[new], new))
-
-
-def _merged(word: list[int], pair: Pair, number: int) -> list[int]:
-    merged: list[int] = []
-    at = 0
-    while at < len(word):
-        if at + 1 < len(word) and (word[at], word[at + 1]) == pair:
-            merged.append(number)
-            at += 2
-        else:
-            merged.append(word[at])
-            at += 1
-    return merged
+            token = base.size + len(first_counts)
+            number_of[content], bytes_of[token] = token, content
+            first_counts.append(count)
+        # A pair may come again: of tokens that were built in another way since.
+        merges.setdefault(pair, token)
+        pairs.join(pair_number, token)
+    return Extension(
+        base.size,
+        tuple(number_of),
+        tuple(Merge(*pair, token) for pair, token in merges.items()),
+        tuple(first_counts),
+    )

@@ -23,6 +23,7 @@ from tokenizer.open import open_tokenizer
 from tokenizer.recipe import Recipe
 from tokenizer.stage import tokenizer_plan
 from tsugiki.__main__ import main
+from tokenizer.units import UnitCounter
 
 RUN_FILE = """
 run: {{name: t, dir: {root}/run, seed: 1}}
@@ -272,3 +273,20 @@ def test_the_seed_counts_only_where_rows_are_drawn(run: Run, tmp_path: Path, met
         tokenizer_plan(_with(run, tmp_path, f"tokenizer.init.method={method}", f"run.seed={seed}")) for seed in (1, 2)
     ]
     assert (plans[0].config == plans[1].config) is same
+
+
+@pytest.mark.slow
+def test_units_are_the_same_bytes_however_the_corpus_is_cut_and_counted(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digests = set()
+    for task_bytes, workers, room in (("256000000", 1, 1 << 14), ("1000", 2, 7), ("2000", 3, 40)):
+        changed = (f"run.dir={tmp_path}/{workers}", f"corpus.limits.task_bytes={task_bytes}")
+        cut = _with(run, tmp_path, *changed, f"tokenizer.workers={workers}")
+        monkeypatch.setattr(UnitCounter.__init__, "__defaults__", (room,))
+        monkeypatch.setattr("corpus.workers._WORTH_A_PROCESS_BYTES", 0)
+        build_corpus(cut)
+        extend_tokenizer(cut)
+        units = Artifact.open(cut.run.dir / "units")
+        digests.add(units.files["units.parquet"]["sha256"])
+    assert len(digests) == 1

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -7,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tokenizer.byte_bpe import ByteBpe
-from tokenizer.extendable import Extension
+from tokenizer.extendable import Extension, Merge
 from tokenizer.learn import extend, learn, unreached
 from tokenizer.text_bytes import is_text_or_beginning
-from tokenizer.units import count_units, to_batch
+from tokenizer.units import count_units, pack_unit, to_batch, unpack_unit
 
 TEXTS = [
     "定量ポンプの点検では、最初に電源を切り、次に弁を閉じる。",
@@ -91,3 +93,58 @@ def test_text_or_beginning_means_that_more_bytes_can_make_it_text(content: bytes
         return any(decodes(start + tail) and len((start + tail).decode()) == 1 for tail in tails)
 
     assert is_text_or_beginning(content) == (decodes(content) or completed(content))
+
+
+def learned_slowly(
+    base: ByteBpe, words: list[list[int]], counts: list[int], budget: int, min_count: int
+) -> tuple[list[bytes], list[Merge]]:
+    """The same by counting all pairs anew for each token."""
+    bytes_of, tokens, merges, passed = dict(base.bytes_of), dict[bytes, int](), list[Merge](), set[tuple[int, int]]()
+    while True:
+        pairs: Counter[tuple[int, int]] = Counter()
+        for word, count in zip(words, counts, strict=True):
+            for pair in itertools.pairwise(word):
+                pairs[pair] += count
+        open_pairs = [(-count, pair) for pair, count in pairs.items() if count >= min_count and pair not in passed]
+        if not open_pairs:
+            return list(tokens), list(dict.fromkeys(merges))
+        _, pair = min(open_pairs)
+        content = bytes_of[pair[0]] + bytes_of[pair[1]]
+        may_be = content not in base.bytes_of.values() and base.may_be_token(content)
+        if content not in tokens and (not may_be or len(tokens) == budget):
+            passed.add(pair)
+            continue
+        number = tokens.setdefault(content, base.size + len(tokens))
+        bytes_of[number] = content
+        merges.append(Merge(*pair, number))
+        words = [joined(word, pair, number) for word in words]
+
+
+def joined(word: list[int], pair: tuple[int, int], number: int) -> list[int]:
+    """A word with a token in the place of a pair, from left to right."""
+    result: list[int] = []
+    for token in word:
+        if result and (result[-1], token) == pair:
+            result[-1] = number
+        else:
+            result.append(token)
+    return result
+
+
+@settings(max_examples=60)
+@given(
+    st.dictionaries(st.text("点検弁aあ", min_size=1, max_size=6), st.integers(1, 6), max_size=8),
+    st.integers(1, 12),
+    st.integers(1, 4),
+)
+def test_tokens_are_those_of_counting_all_pairs_anew(
+    gpt2: ByteBpe, texts: dict[str, int], budget: int, min_count: int
+) -> None:
+    plain = gpt2.without_shortcut()
+    units: Counter[bytes] = Counter()
+    for text, count in texts.items():
+        units[pack_unit(plain.encode(text))] += count
+    extension = learn(gpt2, [to_batch(units)], budget, min_count, frozenset())
+    words = [list(unpack_unit(unit)) for unit in sorted(units)]
+    tokens, merges = learned_slowly(gpt2, words, [units[unit] for unit in sorted(units)], budget, min_count)
+    assert (list(extension.tokens), list(extension.merges)) == (tokens, merges)
