@@ -9,6 +9,7 @@ morpheme boundary cuts.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -86,8 +87,12 @@ def check_units(base: Extendable, tokens: Sequence[bytes], units: Iterable[pa.Re
     missing = set(tokens)
     for batch in units:
         for unit in batch.column("unit").to_pylist():
-            content = b"".join(base.bytes_of[number] for number in unpack_unit(unit))
-            missing -= {token for token in missing if token in content}
+            # Tokens are made of whole tokens of the base; of each unit all such parts are looked up.
+            contents = [base.bytes_of[number] for number in unpack_unit(unit)]
+            for begin in range(len(contents)):
+                missing.difference_update(itertools.accumulate(contents[begin:]))
+        if not missing:
+            break
     if not missing:
         return []
     return [Violation("I9", f"{len(missing)} new token(s) occur in no run between morpheme boundaries")]

@@ -44,13 +44,6 @@ def _tagger() -> Any:
         return GenericTagger(f"-d {dictionary} -r {shlex.quote(settings.name)} -O cuts")
 
 
-def morpheme_cuts(text: str) -> set[int]:
-    """Byte offsets at which a morpheme, a run of spaces, or a line begins."""
-    marks = np.zeros(len(text.encode()) + 2, np.uint8)
-    mark_morphemes(text, marks)
-    return set(np.flatnonzero(marks).tolist())
-
-
 def mark_morphemes(text: str, marks: Bytes) -> None:
     """Set the bytes at which a morpheme, a run of spaces, or a line begins.
 

@@ -47,6 +47,13 @@ def unpack_unit(unit: bytes) -> tuple[int, ...]:
     return struct.unpack(f">{len(unit) // UNIT_BYTES}I", unit)
 
 
+def morpheme_cuts(text: str) -> set[int]:
+    """Byte offsets at which a morpheme, a run of spaces, or a line begins."""
+    marks = np.zeros(len(text.encode()) + 2, np.uint8)
+    mark_morphemes(text, marks)
+    return set(np.flatnonzero(marks).tolist())
+
+
 class UnitCounter:
     """Counts the units of texts, in bounded memory.
 

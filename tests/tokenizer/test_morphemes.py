@@ -6,7 +6,8 @@ from fugashi import Tagger
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokenizer.morphemes import mark_morphemes, morpheme_cuts
+from tokenizer.morphemes import mark_morphemes
+from tokenizer.units import morpheme_cuts
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")) | st.lists(
     st.sampled_from(["点検", "を行う", " ", "\u3000", "\t", "\n", "\r", "ＴＰ", "120", "pump valve", "🙂", "𠮷"])

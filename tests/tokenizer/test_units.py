@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from tests.tokenizer.sp_models import trained
 from tokenizer.byte_bpe import ByteBpe
 from tokenizer.extendable import Extendable
-from tokenizer.morphemes import morpheme_cuts
 from tokenizer.sp_bpe import SpBpe
 from tokenizer.sp_definition import definition_of
-from tokenizer.units import UnitCounter, count_units, pack_unit, to_batch, unpack_unit
+from tokenizer.units import UnitCounter, count_units, morpheme_cuts, pack_unit, to_batch, unpack_unit
 
 FRAGMENTS = (
     "点検",
