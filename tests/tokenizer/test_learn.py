@@ -78,6 +78,13 @@ def test_counts_of_units_in_several_batches_add_up(gpt2: ByteBpe) -> None:
     assert extend(gpt2, [whole.slice(0, 5), whole.slice(5)], 30, 3) == extend(gpt2, [whole], 30, 3)
 
 
+@pytest.mark.parametrize("text", ["あ" * 500, "あ", "", "a" * 500], ids=["many", "one", "none", "ASCII"])
+def test_a_corpus_of_one_character_gives_only_tokens_that_are_reached(base: ByteBpe, text: str) -> None:
+    extension = extend(base, [to_batch(count_units([text] * 9, base))], 40, 3)
+    assert unreached(base.extended(extension), extension.tokens) == frozenset()
+    assert all(set(content) <= set("あ".encode()) for content in extension.tokens)
+
+
 @given(st.binary(min_size=1, max_size=8))
 @settings(max_examples=500)
 def test_text_or_beginning_means_that_more_bytes_can_make_it_text(content: bytes) -> None:
