@@ -11,7 +11,7 @@ import numpy as np
 
 from corpus.kernels.compile import kernel
 from corpus.kernels.utf8 import Int64, Number, UInt64, mixed
-from tokenizer.bpe_kernel import Ids
+from tokenizer.compiled import Ids
 
 NONE = -1
 """In place of a neighbour, a token, an occurrence or a pair, where there is none."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from corpus.kernels.compile import kernel
 from corpus.kernels.utf8 import Bytes, Int64, Number, mixed
-from tokenizer.bpe_kernel import Ids
+from tokenizer.compiled import Ids
 from tokenizer.word_kernel import word_end
 
 MORPHEME, WORD = 1, 2

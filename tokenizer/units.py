@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 from corpus.batch import utf8_of
 from corpus.kernels.utf8 import Bytes, Int64
 from tokenizer import unit_kernel
-from tokenizer.bpe_kernel import TOO_LONG, Ids
 from tokenizer.byte_bpe import ByteBpe
+from tokenizer.compiled import TOO_LONG, Ids
 from tokenizer.compiled_bpe import CompiledBpe
 from tokenizer.extendable import Extendable
 from tokenizer.morphemes import mark_morphemes
