@@ -22,8 +22,8 @@ from tokenizer.extend import extend_tokenizer
 from tokenizer.open import open_tokenizer
 from tokenizer.recipe import Recipe
 from tokenizer.stage import tokenizer_plan
-from tsugiki.__main__ import main
 from tokenizer.units import UnitCounter
+from tsugiki.__main__ import main
 
 RUN_FILE = """
 run: {{name: t, dir: {root}/run, seed: 1}}
