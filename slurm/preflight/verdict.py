@@ -91,5 +91,5 @@ def _partition(folder: Path) -> Mapping[str, str]:
     """Usable nodes of the job's partition, with their states; none if that is not known."""
     path = folder / PARTITION
     rows = [line.split() for line in path.read_text().splitlines()] if path.exists() else []
-    # Signs behind a state say that a node is booted when it is needed, and the like; * that it does not answer, and stays.
+    # The signs say that a node is booted when it is needed, and the like; a * stays: it does not answer.
     return {row[0]: row[1] for row in rows if len(row) == 2 and row[1].rstrip("~#!%$@^-") in _USABLE}
