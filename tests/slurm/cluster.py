@@ -146,6 +146,11 @@ class Cluster:
             if name not in self._running:
                 self.start_node(name)
 
+    def rest(self) -> None:
+        """Cancel all jobs, and wait until nothing of them is left; a node where one still ends takes no other."""
+        self.ask("scancel", "--user=root")
+        self._until(lambda: set(self._states().values()) == {"idle"}, "the nodes do not become idle")
+
     def _start(self) -> None:
         for name in ("bin", "dev", "log", "spool", "state"):
             (self.folder / name).mkdir()
@@ -209,11 +214,14 @@ class Cluster:
         return ["munged", "--foreground", *(f"--{option}={self.folder}/{name}" for option, name in named.items())]
 
     def _ready(self) -> set[str]:
+        return {name for name, state in self._states().items() if state in _READY}
+
+    def _states(self) -> dict[str, str]:
         environment = {**os.environ, **self.environment}
         # It fails, and says nothing, until slurmctld listens.
         asked = ["sinfo", "-h", "-N", "-o", "%N %T"]
         said = subprocess.run(asked, env=environment, capture_output=True, text=True, check=False)
-        return {line.split()[0] for line in said.stdout.splitlines() if line.split()[1] in _READY}
+        return {name: state for name, state in map(str.split, said.stdout.splitlines())}
 
     def _until(self, holds: Callable[[], bool], why: str) -> None:
         deadline = time.monotonic() + 60

@@ -35,7 +35,7 @@ def cluster(_cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clus
         monkeypatch.setenv(name, value)
     yield _cluster
     _cluster.wake()
-    _cluster.ask("scancel", "--user=root")
+    _cluster.rest()
 
 
 @pytest.fixture

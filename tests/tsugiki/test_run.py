@@ -130,7 +130,8 @@ def test_a_base_without_tokenizer_is_told(finished: Path, tmp_path: Path, capsys
     (base / "tokenizer.json").unlink()
     words = ["--set", f"run.dir={tmp_path}/run", "--set", f"pretrain.base={base}"]
     assert main(["run", str(finished / "run.yaml"), *words]) == 1
-    assert f"tsugiki: {base}: has no tokenizer.json (found: tokenizer_config.json);" in capsys.readouterr().err
+    told = f"tsugiki: {base}: has no tokenizer.json and no tokenizer.model (found: tokenizer_config.json);"
+    assert told in capsys.readouterr().err
 
 
 def test_several_processes_are_started_by_the_run_itself(finished: Path, tmp_path: Path) -> None:
