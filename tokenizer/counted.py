@@ -14,26 +14,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from configs.artifact import TASKS, Artifact, Builder, Claim
+from configs.artifact import Artifact, Builder, Claim
 from configs.errors import UserError
 from configs.progress import Progress
 from configs.schema.run import Run
 from configs.stage import StagePlan
 from corpus.batch import pieces
 from corpus.documents import shards_of, sources_in
-from corpus.shards import PASSING, ShardWriter, read_batches
+from corpus.shards import read_batches
 from corpus.stage import corpus_dir
 from corpus.tasks import run_phase
 from tokenizer.base import Base
 from tokenizer.open import open_tokenizer
-from tokenizer.sorted_runs import at_least, floor_for, in_groups, merged, read_run
+from tokenizer.sorted_runs import MOST_UNITS, at_least, floor_for, in_groups, merged, read_run, spilled_runs
 from tokenizer.stage import tokenizer_files
-from tokenizer.units import UNITS, UnitCounter
+from tokenizer.units import UNITS
 
 KIND, VERSION = "units", 1
 
-# Of so many different units one can learn in 4 GB of memory; 1 GB of Japanese has fewer.
-_MOST_UNITS = 8_000_000
 _ROW_GROUP = 1 << 16
 _PIECE_BYTES = 1_000_000
 
@@ -86,7 +84,7 @@ def counted_units(run: Run) -> Artifact:
     results = run_phase(builder, "count", count_shard, arguments, settings.workers).values()
     with Progress("tokenizer: merge the counts", 2, "passes") as progress:
         runs = [builder.dir / name for result in results for name in result["runs"]]
-        floor = floor_for(_MOST_UNITS, _merged(runs))
+        floor = floor_for(MOST_UNITS, _merged(runs))
         progress.advance(1)
         units = _write(builder, at_least(floor, _merged(runs)))
         progress.advance(1)
@@ -97,24 +95,16 @@ def counted_units(run: Run) -> Artifact:
 def count_shard(claim: Claim, argument: CountArgument) -> dict[str, Any]:
     """Count the units of a shard into sorted runs; gives their names, and what was looked at."""
     seen = {"documents": 0, "characters": 0}
-    runs: list[str] = []
 
-    def spill(units: pa.RecordBatch) -> None:
-        runs.append(f"{TASKS}/runs/{argument.shard.stem}-{len(runs):05}.parquet")
-        with ShardWriter(claim, runs[-1], PASSING) as writer:
-            writer.add(units)
+    def sampled() -> Iterator[pa.LargeStringArray]:
+        for batch in read_batches([argument.shard], ["id", "text"]):
+            sampled_N = [int(id_[:13], 16) < argument.share * 16**13 for id_ in batch.column("id").to_pylist()]
+            text = batch.column("text").filter(pa.array(sampled_N, pa.bool_()))
+            seen["documents"] += len(text)
+            seen["characters"] += pc.sum(pc.utf8_length(text)).as_py() or 0
+            yield from pieces(text, _PIECE_BYTES)
 
-    counter = UnitCounter(open_tokenizer(argument.base), spill)
-    for batch in read_batches([argument.shard], ["id", "text"]):
-        sampled_N = [int(id_[:13], 16) < argument.share * 16**13 for id_ in batch.column("id").to_pylist()]
-        text = batch.column("text").filter(pa.array(sampled_N, pa.bool_()))
-        seen["documents"] += len(text)
-        seen["characters"] += pc.sum(pc.utf8_length(text)).as_py() or 0
-        for piece in pieces(text, _PIECE_BYTES):
-            counter.add(piece)
-    last = counter.take()
-    if last.num_rows:
-        spill(last)
+    runs = spilled_runs(claim, argument.shard.stem, open_tokenizer(argument.base), sampled())
     return {**seen, "runs": runs}
 
 

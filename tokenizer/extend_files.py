@@ -6,7 +6,7 @@ their ids, to measure on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,11 +32,13 @@ from tokenizer.learn import extend
 from tokenizer.named_texts import documents_of, named_shards
 from tokenizer.open import open_tokenizer
 from tokenizer.recommend import Recommendation, recommend
+from tokenizer.sorted_runs import MOST_UNITS, at_least, floor_for, merged, read_run, spilled_runs
 from tokenizer.stage import only_tokenizer_files
-from tokenizer.units import count_units, to_batch
 from tokenizer.written import Made, NewRows, write_extension
 
 KIND, VERSION = "tokenizer_of_files", 1
+Units = Callable[[], Iterator[pa.RecordBatch]]
+
 # One document in so many is held out; of those, so many of each shard are measured on.
 _HELD_OUT, _MEASURED = 20, 200
 
@@ -85,10 +87,11 @@ def extend_by_files(
     if not tally.counts["characters"]:
         reasons = ", ".join(sorted({one.reason for one in tally.quarantine})) or "no file has a document"
         raise UserError(f"--text: there is no text in {', '.join(paths)} ({reasons})")
-    made = _made(builder, settings, folder, tokenizer, tally.counts["characters"])
+    units = _merged_units(builder)
+    made = _made(builder, settings, folder, tokenizer, units, tally.counts["characters"])
     texts = _held_out(builder)
-    made.refuse_broken(texts, _units(builder))
-    rows = NewRows(settings.init, 0, lambda: _units(builder))
+    made.refuse_broken(texts, units())
+    rows = NewRows(settings.init, 0, units)
     return write_extension(builder, made, rows, files, {settings.languages[0]: texts})
 
 
@@ -98,7 +101,7 @@ def count_files(claim: Claim, argument: CountFilesArgument) -> dict[str, Any]:
     held_out: list[str] = []
     others: list[str] = []
 
-    def learned_from() -> Iterator[str]:
+    def learned_from() -> Iterator[pa.LargeStringArray]:
         for id_, text in documents_of(argument.shard, argument.source, tally):
             drawn = int(id_[:13], 16)
             if drawn % _HELD_OUT == 0 and len(held_out) < _MEASURED:
@@ -107,19 +110,18 @@ def count_files(claim: Claim, argument: CountFilesArgument) -> dict[str, Any]:
                 tally.add("characters", len(text))
                 if len(others) < _MEASURED:
                     others.append(text)
-                yield text
+                yield pa.array([text], pa.large_string())
 
-    with ShardWriter(claim, f"{TASKS}/units/{argument.shard.key}.parquet") as writer:
-        writer.add(to_batch(count_units(learned_from(), base)))
+    spilled_runs(claim, argument.shard.key, base, learned_from())
     with ShardWriter(claim, f"{TASKS}/held_out/{argument.shard.key}.parquet", PASSING) as writer:
         learned = pa.array([False] * len(held_out) + [True] * len(others))
         writer.add(pa.table({"text": pa.array([*held_out, *others], pa.large_string()), "learned": learned}))
     return tally.to_json()
 
 
-def _made(builder: Builder, settings: Tokenizer, folder: Path, base: Extendable, characters: int) -> Made:
+def _made(builder: Builder, settings: Tokenizer, folder: Path, base: Extendable, units: Units, characters: int) -> Made:
     budget = settings.most_new_tokens
-    extension = extend(base, _units(builder), budget, settings.min_count)
+    extension = extend(base, units(), budget, settings.min_count)
     if settings.add != "auto":
         return Made(folder, base, extension, None)
     # Nobody knows here how long training will be: only the gain decides.
@@ -127,7 +129,7 @@ def _made(builder: Builder, settings: Tokenizer, folder: Path, base: Extendable,
     known = Known(
         {language: _held_out(builder)},
         settings.languages,
-        frequent_units(base, _units(builder)),
+        frequent_units(base, units()),
         characters,
         BaseShape.of(folder),
         {},
@@ -139,10 +141,15 @@ def _made(builder: Builder, settings: Tokenizer, folder: Path, base: Extendable,
     return Made(folder, base, extension.beginning(advice.add), Recommendation(advice.add, reason))
 
 
-def _units(builder: Builder) -> Iterator[pa.RecordBatch]:
-    for path in sorted((builder.dir / TASKS / "units").glob("*.parquet")):
-        batches: list[Any] = pq.read_table(path).to_batches()
-        yield from batches
+def _merged_units(builder: Builder) -> Units:
+    """What gives the units of all shards, each once; the rarest go where there are too many."""
+    runs = sorted((builder.dir / TASKS / "runs").glob("*.parquet"))
+
+    def units() -> Iterator[pa.RecordBatch]:
+        return merged([read_run(path) for path in runs])
+
+    floor = floor_for(MOST_UNITS, units())
+    return lambda: at_least(floor, units())
 
 
 def _held_out(builder: Builder) -> list[str]:

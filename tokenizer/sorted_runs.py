@@ -10,10 +10,38 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tokenizer.units import UNITS
+from configs.artifact import TASKS, Claim
+from corpus.shards import PASSING, ShardWriter
+from tokenizer.extendable import Extendable
+from tokenizer.units import UNITS, UnitCounter
+
+MOST_UNITS = 8_000_000
+"""Of so many different units one can learn in 4 GB of memory; 1 GB of Japanese has fewer."""
 
 # Rows of each run that are held at once.
 _ROWS = 1 << 14
+
+
+def spilled_runs(claim: Claim, name: str, base: Extendable, texts: Iterable[pa.LargeStringArray]) -> list[str]:
+    """Count the units of texts, and write a run whenever the counts fill the memory, and at the end.
+
+    Returns:
+        The names of the runs, which pass away with the builder's tasks.
+    """
+    runs: list[str] = []
+
+    def spill(units: pa.RecordBatch) -> None:
+        runs.append(f"{TASKS}/runs/{name}-{len(runs):05}.parquet")
+        with ShardWriter(claim, runs[-1], PASSING) as writer:
+            writer.add(units)
+
+    counter = UnitCounter(base, spill)
+    for text in texts:
+        counter.add(text)
+    last = counter.take()
+    if last.num_rows:
+        spill(last)
+    return runs
 
 
 def read_run(path: Path) -> Iterator[pa.RecordBatch]:
