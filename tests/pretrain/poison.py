@@ -80,9 +80,9 @@ def kill_at(where: str, name: str, times: int) -> None:
 
 
 def main() -> None:
-    """Train a run with poisoned steps. Words: module, function and times of the kill, or 0; root, overrides."""
-    where, name, times, root, *words = sys.argv[1:]
-    if int(os.environ.get("RANK", "0")) == 0 and int(times):
+    """Train a run with poisoned steps. Words: module, function, times (or 0) and rank of a kill; root, overrides."""
+    where, name, times, rank, root, *words = sys.argv[1:]
+    if os.environ.get("RANK", "0") == rank and int(times):
         kill_at(where, name, int(times))
     trained_with_poison(tiny_run(Path(root), *words))
     leave(0)

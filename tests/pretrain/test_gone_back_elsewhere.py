@@ -13,11 +13,13 @@ from typing import Any
 
 import pytest
 
+from configs.errors import UserError
 from configs.schema.run import Run
 from pretrain.rollbacks import ROLLBACKS, add_rollback, read_rollbacks, read_undone
 from pretrain.stage import checkpoints_dir
 from tests.pretrain.poison import GUARDS, LEFT_OUT, lines_of, trained_with_poison
 from tests.pretrain.test_train import files_of
+from tests.tiny import tiny_run
 from tsugiki.processes import run_together
 
 MakeRun = Callable[..., Run]
@@ -26,9 +28,9 @@ REPOSITORY = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
 
 
-def started(root: Path, words: list[str], kill: tuple[str, str, int] = ("", "", 0)) -> list[str]:
-    """The command that trains with poison, and is killed when a function is called for the n-th time."""
-    given = [kill[0], kill[1], str(kill[2]), str(root), *words]
+def started(root: Path, words: list[str], kill: tuple[str, str, int] = ("", "", 0), rank: int = 0) -> list[str]:
+    """The command that trains with poison, of which a rank is killed when a function is called for the n-th time."""
+    given = [kill[0], kill[1], str(kill[2]), str(rank), str(root), *words]
     return [sys.executable, "-m", "tests.pretrain.poison", *given]
 
 
@@ -67,6 +69,8 @@ LAYOUTS = {
     "tensor 2": ("megatron", "{processes: 2, tensor: 2}"),
     "pipeline 2": ("megatron", "{processes: 2, pipeline: 2}"),
 }
+TOGETHER = [GUARDS, f"pretrain.engine={LAYOUTS['zero 1'][0]}", f"pretrain.parallel={LAYOUTS['zero 1'][1]}"]
+"""Of a run on two processes."""
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -91,6 +95,46 @@ def test_two_processes_go_back_together_and_leave_out_the_same(
         assert losses == pytest.approx([line["loss_nats"] for line in lines_of(gone_back, "step")], rel=1e-4)
         shutil.rmtree(run.run.dir)
     assert ends[0] == ends[1]
+
+
+KILLED = [
+    pytest.param(0, ("pretrain.going_back", "add_rollback", 1), {0}, id="the first, before it is written down"),
+    # The first process may have written it by the time it misses the other.
+    pytest.param(1, ("pretrain.going_back", "steps_before", 1), {0, 1}, id="the second, before it is written down"),
+    pytest.param(0, ("pretrain.start", "resume", 2), {1}, id="the first, before it looks for a checkpoint"),
+    pytest.param(1, ("pretrain.start", "resume", 2), {1}, id="the second, before it looks for a checkpoint"),
+]
+
+
+@pytest.fixture(scope="module")
+def together(packed_root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What two processes leave that nobody disturbs."""
+    pytest.importorskip("deepspeed")
+    run_dir = tmp_path_factory.mktemp("together") / "run"
+    shutil.copytree(packed_root / "run", run_dir)
+    words = [f"run.dir={run_dir}", *TOGETHER]
+    run_together(started(packed_root, words), 2, ENVIRONMENT)
+    return files_of(checkpoints_dir(tiny_run(packed_root, *words)))
+
+
+@pytest.mark.parametrize(("rank", "kill", "written"), KILLED)
+def test_one_of_two_processes_is_killed_while_they_go_back_and_they_end_with_the_same_bytes(
+    together: dict[str, bytes],
+    packed: MakeRun,
+    packed_root: Path,
+    rank: int,
+    kill: tuple[str, str, int],
+    written: set[int],
+) -> None:
+    run = packed(*TOGETHER)
+    words = [f"run.dir={run.run.dir}", *TOGETHER]
+    with pytest.raises(UserError, match=f"process {rank} was ended by SIGKILL"):
+        run_together(started(packed_root, words, kill, rank), 2, ENVIRONMENT)
+    root = checkpoints_dir(run)
+    assert len(read_rollbacks(root)) in written
+    assert not (root / "manifest.json").exists()
+    run_together(started(packed_root, words), 2, ENVIRONMENT)
+    assert files_of(root) == together
 
 
 def test_gone_back_on_one_process_two_go_on_and_leave_out_the_same(
