@@ -38,6 +38,11 @@ class Extension:
     total: int = 0
     """Tokens of that text as the base cuts it; not needed where tokens are joined by merges."""
 
+    @property
+    def numbered(self) -> dict[int, bytes]:
+        """The tokens by id."""
+        return dict(enumerate(self.tokens, start=self.first))
+
     def beginning(self, count: int) -> Extension:
         """The extension by the first tokens only: any beginning of an extension is one."""
         merges = tuple(merge for merge in self.merges if merge.result < self.first + count)

@@ -10,7 +10,7 @@ morpheme boundary cuts.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -50,11 +50,13 @@ class Violation:
 
 def check(base: Extendable, extended: Extendable, texts: Iterable[str]) -> list[Violation]:
     """The first violation of each invariant, none if all hold on these texts and the probes."""
-    new = [extended.bytes_of[number] for number in range(base.size, extended.size) if number in extended.bytes_of]
+    # Ids of other programs' extensions may have holes.
+    new = {number: content for number, content in extended.bytes_of.items() if number >= base.size}
+    contents = list(new.values())
     found = [*_vocabulary(base, extended, new)]
     by_name: dict[str, Violation] = {}
     for number, text in enumerate((*PROBES, *texts)):
-        for violation in _text(base, extended, text, new, f"text {number} ({len(text)} characters)"):
+        for violation in _text(base, extended, text, contents, f"text {number} ({len(text)} characters)"):
             by_name.setdefault(violation.invariant, violation)
     return [*found, *by_name.values()]
 
@@ -98,7 +100,7 @@ def check_units(base: Extendable, tokens: Sequence[bytes], units: Iterable[pa.Re
     return [Violation("I9", f"{len(missing)} new token(s) occur in no run between morpheme boundaries")]
 
 
-def _vocabulary(base: Extendable, extended: Extendable, new: Sequence[bytes]) -> Iterable[Violation]:
+def _vocabulary(base: Extendable, extended: Extendable, new: Mapping[int, bytes]) -> Iterable[Violation]:
     for number, content in base.bytes_of.items():
         if extended.bytes_of.get(number) != content:
             yield Violation("I1", f"id {number} has other bytes than in the base")
@@ -109,7 +111,7 @@ def _vocabulary(base: Extendable, extended: Extendable, new: Sequence[bytes]) ->
     dead = unreached(extended, new)
     if dead:
         yield Violation("I6", f"{len(dead)} new token(s) are never produced by their own text")
-    for number, content in enumerate(new, start=base.size):
+    for number, content in new.items():
         if not base.may_be_token(content):
             yield Violation("I8", f"id {number} is ASCII, or neither UTF-8 nor the beginning of one character")
             break

@@ -6,7 +6,7 @@ Qwen3 27 % of independently learned tokens never occurred (reference: tsugiki's 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import pyarrow as pa
@@ -35,7 +35,7 @@ def extend(base: Extendable, unit_runs: Iterable[pa.RecordBatch], budget: int, m
     while True:
         words = learn(closed, batches, budget, min_count, unreachable)
         extension = in_order_of_gain(characters, words, budget) if characters.tokens else words
-        found = unreached(base.extended(extension), extension.tokens)
+        found = unreached(base.extended(extension), extension.numbered)
         if not found:
             return extension
         unreachable |= found
@@ -60,7 +60,7 @@ def _emitted(
         words = learn(closed, batches, asked, min_count, frozenset())
         found = replace(in_order_of_gain(characters, words, asked), total=total)
         full = len(found.tokens) == asked
-        while lost := unreached(base.extended(found), found.tokens):
+        while lost := unreached(base.extended(found), found.numbered):
             found = found.without(lost)
         if len(found.tokens) >= budget or not full:
             return found.beginning(budget)
@@ -72,14 +72,15 @@ def _length(batch: pa.RecordBatch) -> pa.Array:
     return pc.divide(pc.binary_length(batch.column("unit")), UNIT_BYTES).cast(pa.int64())
 
 
-def unreached(extended: Extendable, tokens: Sequence[bytes]) -> frozenset[bytes]:
-    """New tokens whose own text is not encoded as the token; beginnings of characters have no text of their own."""
+def unreached(extended: Extendable, tokens: Mapping[int, bytes]) -> frozenset[bytes]:
+    """New tokens whose own text is not encoded as the token; beginnings of characters have no text of their own.
+
+    Args:
+        tokens: by id.
+    """
     plain = extended.without_shortcut()
-    first = extended.size - len(tokens)
     return frozenset(
-        content
-        for number, content in enumerate(tokens, start=first)
-        if is_text(content) and plain.encode(content.decode()) != [number]
+        content for number, content in tokens.items() if is_text(content) and plain.encode(content.decode()) != [number]
     )
 
 

@@ -134,3 +134,13 @@ def test_files_of_a_base_that_differ_are_listed_and_asked_of_no_extension() -> N
 def test_a_byte_level_base_keeps_all_but_what_its_normaliser_changes(base: ByteBpe) -> None:
     joins = {"I5": ["combining marks are joined to their letters, as NFC does"]}
     assert base_exceptions(base, TEXTS) == (joins if base.definition["normalizer"] else {})
+
+
+def test_ids_of_another_programs_extension_may_have_holes(gpt2: ByteBpe) -> None:
+    extended = gpt2.extended(extend(gpt2, [to_batch(count_units(TEXTS, gpt2))], 5, 2))
+    definition = extended.copied_definition()
+    vocab = definition["model"]["vocab"]
+    for piece, number in vocab.items():
+        if number >= gpt2.size + 2:
+            vocab[piece] = number + 7
+    assert check(gpt2, ByteBpe(definition, "with a hole"), TEXTS) == []

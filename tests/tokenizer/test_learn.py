@@ -59,7 +59,7 @@ def test_every_token_is_text_or_the_beginning_of_one_character(base: ByteBpe) ->
 
 def test_every_token_is_reached(base: ByteBpe) -> None:
     extension = learned(base)
-    assert unreached(base.extended(extension), extension.tokens) == frozenset()
+    assert unreached(base.extended(extension), extension.numbered) == frozenset()
 
 
 def test_a_token_that_its_own_text_does_not_reach_is_given_up(gpt2: ByteBpe) -> None:
@@ -68,7 +68,7 @@ def test_a_token_that_its_own_text_does_not_reach_is_given_up(gpt2: ByteBpe) -> 
     dead = "点検".encode()
     number = gpt2.size + extension.tokens.index(dead)
     merges = tuple(merge for merge in extension.merges if number not in (merge.left, merge.right, merge.result))
-    assert dead in unreached(gpt2.extended(replace(extension, merges=merges)), extension.tokens)
+    assert dead in unreached(gpt2.extended(replace(extension, merges=merges)), extension.numbered)
     batch = to_batch(count_units(TEXTS, gpt2))
     assert dead not in learn(gpt2, [batch], 40, 3, banned=frozenset({dead})).tokens
 
@@ -81,7 +81,7 @@ def test_counts_of_units_in_several_batches_add_up(gpt2: ByteBpe) -> None:
 @pytest.mark.parametrize("text", ["あ" * 500, "あ", "", "a" * 500], ids=["many", "one", "none", "ASCII"])
 def test_a_corpus_of_one_character_gives_only_tokens_that_are_reached(base: ByteBpe, text: str) -> None:
     extension = extend(base, [to_batch(count_units([text] * 9, base))], 40, 3)
-    assert unreached(base.extended(extension), extension.tokens) == frozenset()
+    assert unreached(base.extended(extension), extension.numbered) == frozenset()
     assert all(set(content) <= set("あ".encode()) for content in extension.tokens)
 
 
