@@ -51,8 +51,9 @@ def submitted(run: Place) -> list[str]:
 
 
 def read_journal(directory: Path) -> list[dict[str, Any]]:
-    """What happened to a directory, and on which machine."""
-    return [json.loads(line) for line in (directory / JOURNAL).read_text().splitlines()]
+    """What happened to a directory so far, and on which machine."""
+    journal = directory / JOURNAL
+    return [json.loads(line) for line in journal.read_text().splitlines()] if journal.exists() else []
 
 
 def markers(run: Place) -> int:
@@ -84,7 +85,8 @@ def test_an_array_makes_the_corpus_and_loses_nothing_with_a_node(
     (tmp_path / "site.yaml").write_text("options: [--exclusive]\n")
     run = on_cluster("slurm.corpus_jobs=3", f"slurm.site={tmp_path}/site.yaml")
     array, last = submitted(run)
-    run.until(lambda: markers(run) > 10)
+    corpus = run.run.run.dir / "corpus"
+    run.until(lambda: markers(run) > 10 and "node2" in [line["host"] for line in read_journal(corpus)])
     lose(run.cluster, how, "node2")
     assert markers(run) < 100
     run.until_over()
@@ -92,7 +94,7 @@ def test_an_array_makes_the_corpus_and_loses_nothing_with_a_node(
     log_of = {path.name.removesuffix("-corpus.log"): path.read_text() for path in run.folder.glob("*-corpus.log")}
     assert log_of.keys() == {f"{array}_{k}" for k in range(3)} | {last}
     assert all("all tasks are done" in log_of[f"{array}_{k}"] for k in range(3))
-    hosts = [(line["event"], line["host"]) for line in read_journal(run.run.run.dir / "corpus")]
+    hosts = [(line["event"], line["host"]) for line in read_journal(corpus)]
     assert hosts.count(("started", "node2")) == 1
     assert hosts.count(("started", "node1")) == 4
     assert hosts[-1] == ("finished", "node1")
