@@ -48,6 +48,22 @@ class Vocabulary(NamedTuple):
 
 
 @kernel
+def pair_key(left: Number, right: Number) -> Number:
+    """Two ids as one number; never NO_PAIR."""
+    return (np.uint64(left) << _BITS) | np.uint64(right)
+
+
+@kernel
+def slot_of(key: Number, keys: UInt64) -> Number:
+    """Where a key stands in a hash table, or the empty slot in which it would be put."""
+    last = np.uint64(len(keys) - 1)
+    slot = mixed(key) & last
+    while keys[slot] != NO_PAIR and keys[slot] != key:
+        slot = (slot + np.uint64(1)) & last
+    return slot
+
+
+@kernel
 def put_merges(merge_M3: Int64, keys: UInt64, values: UInt64) -> None:
     """Fill an empty hash table: from two tokens to the rank of their merge, in the upper half, and its result.
 
@@ -55,26 +71,18 @@ def put_merges(merge_M3: Int64, keys: UInt64, values: UInt64) -> None:
         merge_M3: left, right and result of each merge, in the order of ranks; the later of two equal ones counts.
         keys: all NO_PAIR, a power of two long, and at least twice as long as there are merges.
     """
-    last = np.uint64(len(keys) - 1)
     for rank in range(len(merge_M3)):
-        key = (np.uint64(merge_M3[rank, 0]) << _BITS) | np.uint64(merge_M3[rank, 1])
-        slot = mixed(key) & last
-        while keys[slot] != NO_PAIR and keys[slot] != key:
-            slot = (slot + np.uint64(1)) & last
+        key = pair_key(merge_M3[rank, 0], merge_M3[rank, 1])
+        slot = slot_of(key, keys)
         keys[slot] = key
         values[slot] = (np.uint64(rank) << _BITS) | np.uint64(merge_M3[rank, 2])
 
 
 @kernel
 def _merge_of(left: Number, right: Number, keys: UInt64, values: UInt64) -> Number:
-    last = np.uint64(len(keys) - 1)
-    key = (np.uint64(left) << _BITS) | np.uint64(right)
-    slot = mixed(key) & last
-    while keys[slot] != key:
-        if keys[slot] == NO_PAIR:
-            return NO_PAIR
-        slot = (slot + np.uint64(1)) & last
-    return values[slot]
+    key = pair_key(left, right)
+    slot = slot_of(key, keys)
+    return values[slot] if keys[slot] == key else NO_PAIR
 
 
 @kernel

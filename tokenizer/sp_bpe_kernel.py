@@ -14,15 +14,14 @@ from typing import NamedTuple
 import numpy as np
 
 from corpus.kernels.compile import kernel
-from corpus.kernels.utf8 import Bytes, Int64, Number, UInt64, code_point, mixed
-from tokenizer.bpe_kernel import LONGEST_WORD, NO_PAIR, NO_TOKEN, merged
+from corpus.kernels.utf8 import Bytes, Int64, Number, UInt64, code_point
+from tokenizer.bpe_kernel import LONGEST_WORD, NO_TOKEN, merged, pair_key, slot_of
 from tokenizer.compiled import TOO_LONG, Ids
 
 NO_PREFIX, PREFIX, PREFIX_UNLESS_SPACE = range(3)
 """What stands before a text: nothing, a space, or a space if the text has none there."""
 
 _SPACE, _MARK = 0x20, 0x2581
-_BITS = np.uint64(32)
 
 
 class Vocabulary(NamedTuple):
@@ -47,25 +46,15 @@ def put_seams(seam_S2: Int64, slots: UInt64) -> None:
         seam_S2: ids of the characters before and behind each seam.
         slots: all NO_PAIR, a power of two long, and at least twice as long as there are seams.
     """
-    last = np.uint64(len(slots) - 1)
     for n in range(len(seam_S2)):
-        key = (np.uint64(seam_S2[n, 0]) << _BITS) | np.uint64(seam_S2[n, 1])
-        slot = mixed(key) & last
-        while slots[slot] != NO_PAIR and slots[slot] != key:
-            slot = (slot + np.uint64(1)) & last
-        slots[slot] = key
+        key = pair_key(seam_S2[n, 0], seam_S2[n, 1])
+        slots[slot_of(key, slots)] = key
 
 
 @kernel
 def _is_seam(left: Number, right: Number, slots: UInt64) -> bool:
-    last = np.uint64(len(slots) - 1)
-    key = (np.uint64(left) << _BITS) | np.uint64(right)
-    slot = mixed(key) & last
-    while slots[slot] != NO_PAIR:
-        if slots[slot] == key:
-            return True
-        slot = (slot + np.uint64(1)) & last
-    return False
+    key = pair_key(left, right)
+    return bool(slots[slot_of(key, slots)] == key)
 
 
 @kernel

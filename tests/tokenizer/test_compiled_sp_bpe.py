@@ -6,14 +6,11 @@ import copy
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.tokenizer.sp_models import FRAGMENTS, V1, V3, sp_bpe
-from tests.tokenizer.test_sp_bpe import ANY_TEXT, MIXED, learned
+from tests.tokenizer.sp_models import ANY_TEXT, FRAGMENTS, MIXED, V1, V3, assert_same_ids, learned, sp_bpe
 from tokenizer.bpe_kernel import LONGEST_WORD
 from tokenizer.compile import compiled
 from tokenizer.compiled import Compiled
@@ -30,14 +27,6 @@ LAYOUTS: dict[str, dict[str, Any]] = {
     "never": {"normalizer": None, "pre_tokenizer": {**METASPACE, "prepend_scheme": "never"}},
     "Gemma: no prefix": {"normalizer": REPLACE},
 }
-
-
-def assert_same(tokenizer: SpBpe, encoder: Compiled, texts: list[str]) -> None:
-    ids_T, count_N = encoder.encode(pa.array(texts, pa.large_string()))
-    ours = [ids.tolist() for ids in np.split(ids_T, np.cumsum(count_N)[:-1])]
-    # One text at a time: a difference of everything takes pytest minutes to print.
-    for text, ids in zip(texts, ours, strict=True):
-        assert (text, ids) == (text, tokenizer.encode(text))
 
 
 @pytest.fixture(scope="module", params=list(LAYOUTS))
@@ -59,16 +48,16 @@ def encoder(tokenizer: SpBpe) -> Compiled:
 @settings(max_examples=60, deadline=None)
 @given(texts=st.lists(ANY_TEXT | MIXED, min_size=1, max_size=4))
 def test_the_ids_are_those_of_the_library(tokenizer: SpBpe, encoder: Compiled, texts: list[str]) -> None:
-    assert_same(tokenizer, encoder, texts)
+    assert_same_ids(tokenizer, encoder, texts)
 
 
 def test_any_two_fragments_side_by_side_too(tokenizer: SpBpe, encoder: Compiled) -> None:
-    assert_same(tokenizer, encoder, [one + other for one in FRAGMENTS for other in FRAGMENTS])
+    assert_same_ids(tokenizer, encoder, [one + other for one in FRAGMENTS for other in FRAGMENTS])
 
 
 def test_what_is_too_long_to_search_is_encoded_by_the_library(tokenizer: SpBpe, encoder: Compiled) -> None:
     for length in (LONGEST_WORD - 1, LONGEST_WORD, LONGEST_WORD + 1, 2 * LONGEST_WORD):
-        assert_same(tokenizer, encoder, ["before", " " * length, "a" + " " * length + "b", "after"])
+        assert_same_ids(tokenizer, encoder, ["before", " " * length, "a" + " " * length + "b", "after"])
 
 
 @settings(max_examples=150, deadline=None)
@@ -94,7 +83,7 @@ def test_merges_in_any_order_over_any_seam_end_as_in_the_library(
     made = SpBpe(definition, "made")
     encoder = compiled(made)
     assert encoder is not None
-    assert_same(made, encoder, texts)
+    assert_same_ids(made, encoder, texts)
 
 
 SMALL = sp_bpe()
@@ -107,7 +96,7 @@ def test_an_added_token_that_is_not_special_is_found_first() -> None:
     encoder = compiled(made)
     assert encoder is not None
     assert SMALL.size in made.encode("the umpx")
-    assert_same(made, encoder, ["the umpx", "the valve", "<s> umpx </s>"])
+    assert_same_ids(made, encoder, ["the umpx", "the valve", "<s> umpx </s>"])
 
 
 @pytest.mark.parametrize(
@@ -134,5 +123,5 @@ def test_every_character_between_others_has_the_ids_of_the_library(path: Path) -
     encoder = compiled(extended)
     assert encoder is not None
     points = [chr(point) for point in range(0x110000) if not 0xD800 <= point < 0xE000]
-    assert_same(extended, encoder, ["a".join(points[at : at + 500]) for at in range(0, len(points), 500)])
-    assert_same(extended, encoder, ["".join(points[at : at + 500]) for at in range(0, len(points), 500)])
+    assert_same_ids(extended, encoder, ["a".join(points[at : at + 500]) for at in range(0, len(points), 500)])
+    assert_same_ids(extended, encoder, ["".join(points[at : at + 500]) for at in range(0, len(points), 500)])

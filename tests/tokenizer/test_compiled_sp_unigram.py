@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.tokenizer.sp_models import FRAGMENTS, sp_unigram
-from tests.tokenizer.test_sp_unigram import ANY_TEXT, MIXED, learned
+from tests.tokenizer.sp_models import ANY_TEXT, FRAGMENTS, MIXED, assert_same_ids, learned, sp_unigram
 from tokenizer import unigram_kernel
 from tokenizer.compile import compiled
 from tokenizer.compiled import Compiled
@@ -24,13 +23,6 @@ LAYOUTS: dict[str, dict[str, Any]] = {
     "no prefix": {"normalizer": None, "pre_tokenizer": {**METASPACE, "prepend_scheme": "never"}},
 }
 SMALL = sp_unigram()
-
-
-def assert_same(tokenizer: SpUnigram, encoder: Compiled, texts: list[str]) -> None:
-    ids_T, count_N = encoder.encode(pa.array(texts, pa.large_string()))
-    ours = [ids.tolist() for ids in np.split(ids_T, np.cumsum(count_N)[:-1])]
-    for text, ids in zip(texts, ours, strict=True):
-        assert (text, ids) == (text, tokenizer.encode(text))
 
 
 @pytest.fixture(scope="module", params=list(LAYOUTS))
@@ -51,11 +43,11 @@ def encoder(tokenizer: SpUnigram) -> Compiled:
 @settings(max_examples=60, deadline=None)
 @given(texts=st.lists(ANY_TEXT | MIXED, min_size=1, max_size=4))
 def test_the_ids_are_those_of_the_library(tokenizer: SpUnigram, encoder: Compiled, texts: list[str]) -> None:
-    assert_same(tokenizer, encoder, texts)
+    assert_same_ids(tokenizer, encoder, texts)
 
 
 def test_any_two_fragments_side_by_side_too(tokenizer: SpUnigram, encoder: Compiled) -> None:
-    assert_same(tokenizer, encoder, [one + other for one in FRAGMENTS for other in FRAGMENTS])
+    assert_same_ids(tokenizer, encoder, [one + other for one in FRAGMENTS for other in FRAGMENTS])
 
 
 @settings(max_examples=100, deadline=None)
@@ -70,7 +62,7 @@ def test_of_equally_good_cuts_it_is_the_one_of_the_library(pieces: list[tuple[st
     made = SpUnigram({**SMALL.definition, "model": {**model, "vocab": vocab}}, "made")
     encoder = compiled(made)
     assert encoder is not None
-    assert_same(made, encoder, texts)
+    assert_same_ids(made, encoder, texts)
 
 
 @pytest.mark.slow
@@ -98,4 +90,4 @@ def test_what_is_not_known_is_left_to_the_library(change: dict[str, Any]) -> Non
 @pytest.mark.slow
 def test_every_character_between_others_has_the_ids_of_the_library(tokenizer: SpUnigram, encoder: Compiled) -> None:
     points = [chr(point) for point in range(0x110000) if not 0xD800 <= point < 0xE000]
-    assert_same(tokenizer, encoder, ["の".join(points[at : at + 500]) for at in range(0, len(points), 500)])
+    assert_same_ids(tokenizer, encoder, ["の".join(points[at : at + 500]) for at in range(0, len(points), 500)])

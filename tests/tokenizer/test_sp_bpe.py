@@ -6,27 +6,13 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from tests.tokenizer.sp_models import FRAGMENTS, V1, V3, sp_bpe
-from tokenizer.extendable import Extension
+from tests.tokenizer.sp_models import ANY_TEXT, FRAGMENTS, MIXED, TEXTS, V1, V3, learned, sp_bpe
 from tokenizer.invariants import check, check_units, cuts
-from tokenizer.learn import extend
 from tokenizer.sp_bpe import SpBpe, splits
 from tokenizer.sp_definition import definition_of
 from tokenizer.sp_model import SpModel
 from tokenizer.units import count_units, to_batch
-
-TEXTS = [
-    "定量ポンプの点検では、最初に電源を切り、次に弁を閉じる。",
-    "点検表に結果を記入して課長に渡す。較正の結果は品質保証課が保管する。Check valve 12.",
-] * 4
-ANY_TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs"]))
-MIXED = st.lists(st.sampled_from(FRAGMENTS), max_size=20).map("".join)
-
-
-def learned(base: SpBpe, budget: int = 60, min_count: int = 2) -> Extension:
-    return extend(base, [to_batch(count_units(TEXTS, base))], budget, min_count)
 
 
 @pytest.fixture(scope="module")
@@ -46,19 +32,6 @@ def extended(base: SpBpe) -> SpBpe:
 def test_the_definition_of_a_model_gives_its_ids(base: SpBpe, text: str) -> None:
     assert base.model is not None
     assert base.encode(text) == base.model.encode(text)
-
-
-@given(text=ANY_TEXT | MIXED)
-@settings(max_examples=150, deadline=None)
-def test_bytes_of_ids_are_the_text_as_it_was_normalised(extended: SpBpe, text: str) -> None:
-    ids = extended.encode(text)
-    assert b"".join(extended.bytes_of[number] for number in ids) == extended.normalised(text).encode()
-
-
-@given(text=ANY_TEXT | MIXED)
-@settings(max_examples=150, deadline=None)
-def test_all_invariants_hold_for_any_unicode_text(base: SpBpe, extended: SpBpe, text: str) -> None:
-    assert check(base, extended, [text]) == []
 
 
 def test_new_characters_words_and_nothing_across_morphemes(base: SpBpe, extended: SpBpe) -> None:

@@ -9,26 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from tests.tokenizer.sp_models import FRAGMENTS, sp_unigram
+from tests.tokenizer.sp_models import ANY_TEXT, MIXED, TEXTS, learned, sp_unigram
 from tokenizer.characters import spelt_characters, with_characters
 from tokenizer.extendable import Extension
 from tokenizer.invariants import check, check_units
 from tokenizer.learn import extend, learn
 from tokenizer.sp_unigram import SpUnigram
 from tokenizer.units import count_units, pack_unit, to_batch
-
-TEXTS = [
-    "定量ポンプの点検では、最初に電源を切り、次に弁を閉じる。",
-    "点検表に結果を記入して課長に渡す。較正の結果は品質保証課が保管する。Check valve 12.",
-] * 4
-ANY_TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs"]))
-MIXED = st.lists(st.sampled_from(FRAGMENTS), max_size=20).map("".join)
-
-
-def learned(base: SpUnigram, budget: int = 60, min_count: int = 2) -> Extension:
-    return extend(base, [to_batch(count_units(TEXTS, base))], budget, min_count)
 
 
 @pytest.fixture(scope="module")
@@ -48,19 +36,6 @@ def extended(base: SpUnigram) -> SpUnigram:
 def test_the_definition_of_a_model_gives_its_ids(base: SpUnigram, text: str) -> None:
     assert base.model is not None
     assert base.same_cut(base.encode(text), base.model.encode(text))
-
-
-@given(text=ANY_TEXT | MIXED)
-@settings(max_examples=150, deadline=None)
-def test_bytes_of_ids_are_the_text_as_it_was_normalised(extended: SpUnigram, text: str) -> None:
-    ids = extended.encode(text)
-    assert b"".join(extended.bytes_of[number] for number in ids) == extended.normalised(text).encode()
-
-
-@given(text=ANY_TEXT | MIXED)
-@settings(max_examples=150, deadline=None)
-def test_all_invariants_hold_for_any_unicode_text(base: SpUnigram, extended: SpUnigram, text: str) -> None:
-    assert check(base, extended, [text]) == []
 
 
 def test_what_is_learned_shortens_text_and_crosses_no_morpheme(base: SpUnigram, extended: SpUnigram) -> None:
