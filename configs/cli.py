@@ -37,14 +37,12 @@ Verbs = Callable[[argparse.ArgumentParser], None]
 def add_run_file(parser: argparse.ArgumentParser) -> None:
     """Add what every verb on a run takes."""
     parser.add_argument("run_file", type=Path, metavar="RUN.yaml", help="the run file")
-    parser.add_argument(
-        "--set",
-        dest="overrides",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="override one key, e.g. --set pretrain.optim.lr=2e-5; may be given again",
-    )
+    add_set(parser, "override one key, e.g. --set pretrain.optim.lr=2e-5; may be given again")
+
+
+def add_set(parser: argparse.ArgumentParser, help_: str, metavar: str = "KEY=VALUE") -> None:
+    """Add `--set`, whose assignments are the arguments' `overrides`."""
+    parser.add_argument("--set", dest="overrides", action="append", default=[], metavar=metavar, help=help_)
 
 
 def add_stage(commands: Any, verb: str, work: str, help_: str) -> None:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from configs.errors import ConfigError, Problem
-from configs.places import KeyPath, PlacedValues, dotted, override, read_yaml
+from configs.places import KeyPath, PlacedValues, dotted, override, parse_yaml, read_yaml
 from configs.schema.section import RULE_ERROR, Section
 
 SectionT = TypeVar("SectionT", bound=Section)
@@ -33,7 +33,19 @@ def load(path: Path, schema: type[SectionT], overrides: Sequence[str] = ()) -> S
 
 def read_placed(path: Path, overrides: Sequence[str]) -> PlacedValues:
     """The values of a file with the overrides applied, not yet checked."""
-    placed = read_yaml(path)
+    return _overridden(read_yaml(path), overrides)
+
+
+def assigned(assignments: Sequence[str], schema: type[SectionT]) -> SectionT:
+    """The section that assignments alone describe, for a command without a run file.
+
+    Raises:
+        ConfigError: with all problems at once.
+    """
+    return validate(_overridden(parse_yaml("{}", "--set"), assignments), schema)
+
+
+def _overridden(placed: PlacedValues, overrides: Sequence[str]) -> PlacedValues:
     for assignment in overrides:
         override(placed, assignment)
     return placed

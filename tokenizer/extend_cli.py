@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any, Literal
 
-from configs.cli import do_stage, say
+from configs.cli import add_set, do_stage, say
 
 _STAGE = "tokenizer.extend:extend_tokenizer"
 
@@ -15,14 +15,7 @@ def add_extend(commands: Any) -> None:
     """Add the verb."""
     parser = commands.add_parser("extend", help="add frequent units of a corpus, or of files, to a tokenizer")
     parser.add_argument("run_file", nargs="?", type=Path, metavar="RUN.yaml", help="the run file")
-    parser.add_argument(
-        "--set",
-        dest="overrides",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="override one key of the run file, or, without one, of its section tokenizer; may be given again",
-    )
+    add_set(parser, "override one key of the run file, or, without one, of its section tokenizer; may be given again")
     files = parser.add_argument_group("without a run file")
     files.add_argument("--base", metavar="DIR", help="folder of the base, or its name on the hub")
     files.add_argument("--text", nargs="+", default=[], metavar="PATH", help="files, folders or globs to learn from")
@@ -57,16 +50,13 @@ def _extend_files(arguments: argparse.Namespace) -> None:
     import json
 
     from configs import log
-    from configs.load import validate
-    from configs.places import override, parse_yaml
+    from configs.load import assigned
     from configs.schema.tokenizer import Tokenizer
     from tokenizer.extend_files import extend_by_files
 
     log.set_up()
-    placed = parse_yaml("{}", "--set")
-    for assignment in [*arguments.overrides, f"add={arguments.add}", f"languages=[{arguments.language}]"]:
-        override(placed, assignment)
-    settings = validate(placed, Tokenizer)
+    of_options = [f"add={arguments.add}", f"languages=[{arguments.language}]"]
+    settings = assigned([*arguments.overrides, *of_options], Tokenizer)
     made = extend_by_files(
         arguments.base, arguments.text, arguments.out, settings, arguments.workers, text_key=arguments.text_key
     )

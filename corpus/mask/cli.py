@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from configs.cli import say
+from configs.cli import add_set, say
 
 
 def add_mask(commands: Any) -> None:
@@ -14,14 +14,7 @@ def add_mask(commands: Any) -> None:
     parser = commands.add_parser("mask", help="mask personal data in files, without a run file")
     parser.add_argument("paths", nargs="+", metavar="PATH", help="file, folder or glob")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where masked documents are written")
-    parser.add_argument(
-        "--set",
-        dest="overrides",
-        action="append",
-        default=[],
-        metavar="KIND=ACTION",
-        help="a key of corpus.mask, e.g. --set name=mask; may be given again",
-    )
+    add_set(parser, "a key of corpus.mask, e.g. --set name=mask; may be given again", "KIND=ACTION")
     parser.add_argument("--language", default="ja", help="language of the documents (default ja)")
     parser.add_argument("--text-key", default="text", metavar="KEY", help="field that holds the text (default text)")
     parser.add_argument("--workers", type=int, default=0, metavar="N", help="processes (default: one per CPU)")
@@ -33,17 +26,13 @@ def _mask(arguments: argparse.Namespace) -> None:
     import json
 
     from configs import log
-    from configs.load import validate
-    from configs.places import override, parse_yaml
+    from configs.load import assigned
     from configs.schema.mask import Mask
     from corpus.mask.files import mask_files
     from corpus.shards import read_batches
 
     log.set_up()
-    placed = parse_yaml("{}", "--set")
-    for assignment in arguments.overrides:
-        override(placed, assignment)
-    settings = validate(placed, Mask)
+    settings = assigned(arguments.overrides, Mask)
     masked = mask_files(
         arguments.paths,
         arguments.out,
