@@ -58,12 +58,12 @@ def run_phase(
             tasks[key] = Task(state, work, argument)
     if tasks:
         left = sum(arguments[key][1] for key in tasks)
-        with (
-            Workers(workers) if isinstance(workers, int) else nullcontext(workers) as processes,
-            Progress(f"{builder.identity['kind']}: {phase}", left, "MB") as progress,
-        ):
+        with Workers(workers) if isinstance(workers, int) else nullcontext(workers) as processes:
             run = partial(processes.run, size=left)
-            for key, result in run(tasks) if builder.share is None else with_others(builder.share, tasks, run):
-                results[key] = result
-                progress.advance(arguments[key][1])
+            # Processes are started first: the display has a thread of its own.
+            found = run(tasks) if builder.share is None else with_others(builder.share, tasks, run)
+            with Progress(f"{builder.identity['kind']}: {phase}", left, "MB") as progress:
+                for key, result in found:
+                    results[key] = result
+                    progress.advance(arguments[key][1])
     return {key: results[key] for key in arguments}

@@ -41,27 +41,21 @@ class Workers:
             self._pool = None
 
     def run(self, tasks: Mapping[str, Runnable], size: int) -> Iterator[tuple[str, Any]]:
-        """Run all tasks, and give what each gave, as they end.
+        """Run all tasks, and give what each gave, as they end; the processes are there when this returns.
 
         Args:
             size: bytes of all of them together.
         Raises:
             UserError: if a process was killed.
         """
-        if self._pool is None and (min(self.count, len(tasks)) <= 1 or size < _WORTH_A_PROCESS_BYTES):
-            for key, task in tasks.items():
-                yield key, task.run()
-        else:
-            yield from self._in_processes(tasks)
-
-    def _in_processes(self, tasks: Mapping[str, Runnable]) -> Iterator[tuple[str, Any]]:
+        if self._pool is None and min(self.count, len(tasks)) > 1 and size >= _WORTH_A_PROCESS_BYTES:
+            self._pool = _started(self.count)
         if self._pool is None:
-            # Spawned, not forked: a fork of a process with threads may hang.
-            context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(
-                self.count, mp_context=context, initializer=_end_with_parent, initargs=(os.getpid(),)
-            )
-        keys = {self._pool.submit(task.run): key for key, task in tasks.items()}
+            return ((key, task.run()) for key, task in tasks.items())
+        return self._in_processes(self._pool, tasks)
+
+    def _in_processes(self, pool: ProcessPoolExecutor, tasks: Mapping[str, Runnable]) -> Iterator[tuple[str, Any]]:
+        keys = {pool.submit(task.run): key for key, task in tasks.items()}
         try:
             for future in as_completed(keys):
                 yield keys[future], future.result()
@@ -74,6 +68,23 @@ class Workers:
             # Not left to `cancel_futures`: the pool forgets that as soon as nobody holds it any more.
             for future in keys:
                 future.cancel()
+
+
+def _started(count: int) -> ProcessPoolExecutor:
+    """Processes that have loaded what this one has, if that is safe.
+
+    A copy of a process with other threads may wait for ever for what one of them held; then each begins from nothing.
+    """
+    alone = len(os.listdir("/proc/self/task")) == 1
+    context = multiprocessing.get_context("fork" if alone else "spawn")
+    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_end_with_parent, initargs=(os.getpid(),))
+    # Ctrl-C waits until those who are to leave it to this process do.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        pool.submit(os.getpid)  # copies are made with the first task, all at once
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return pool
 
 
 def _end_with_parent(parent: int) -> None:

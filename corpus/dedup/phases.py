@@ -115,7 +115,7 @@ def find_duplicates(
     documents = sum(shard.rows for shard in shards)
     joining = {"all": (ComponentsArgument(tuple(linking), documents), total)}
     linked = run_phase(builder, "components", join_links, joining, workers)["all"]
-    buckets = _bucket_count(linked, total / max(documents, 1), memory)
+    buckets = max(_bucket_count(linked, total / max(documents, 1), memory), min(workers.count, len(names)))
     gathering = {
         f"{buckets}-{name}": (CandidatesArgument(bundle, buckets), size) for name, (bundle, size) in bundles.items()
     }
