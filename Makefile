@@ -55,9 +55,9 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Long kill, fault and scale loops.
+# Long kill, fault and scale loops, and all that is tested on a real Slurm.
 soak: setup
-	$(BIN)/python -m pytest -m soak
+	$(BIN)/python -m pytest -m 'soak or slurm'
 
 # make bench NAME=kernels
 bench: setup

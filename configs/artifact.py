@@ -274,7 +274,7 @@ def _refuse_changes(directory: Path, plan: Mapping[str, Any], inputs: Mapping[st
         return
     before = read_json(directory / PLAN)
     if before["kind"] != plan["kind"]:
-        raise UserError(f"{directory}: holds {before['kind']}, expected {plan['kind']}; name another run.dir")
+        raise UserError(f"{directory}: holds {before['kind']}, expected {plan['kind']}; name another run.dir or --out")
     changes = changed_config(before["config"], plan["config"])
     if before["version"] != plan["version"]:
         changes.append(f"algorithm version {before['version']} -> {plan['version']}")
@@ -287,8 +287,8 @@ def _refuse_changes(directory: Path, plan: Mapping[str, Any], inputs: Mapping[st
     if changes:
         shown = "; ".join(changes[:8]) + (f"; and {len(changes) - 8} more" if len(changes) > 8 else "")
         raise UserError(
-            f"{directory}: was made by another run file: {shown}. "
-            f"Name another run.dir, or remove {directory} and what follows from it"
+            f"{directory}: was made differently: {shown}. "
+            f"Name another run.dir or --out, or remove {directory} and what follows from it"
         )
 
 

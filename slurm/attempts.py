@@ -23,6 +23,9 @@ AGAIN = 75
 """Exit status: not finished, goes on."""
 MAX_STARTS = 3
 """Without progress."""
+GOES_ON = "training is not finished, and goes on from its last checkpoint"
+BEGINS_AGAIN = "training begins again without "
+"""How the last words of a start begin that another one follows, in the same log."""
 
 _WORDS = {
     1: "an error",
@@ -60,6 +63,12 @@ def excluded(folder: Path) -> dict[str, dict[str, Any]]:
     path = folder / EXCLUDED
     found: dict[str, dict[str, Any]] = read_json(path) if path.exists() else {}
     return found
+
+
+def said_before(folder: Path, job: str) -> int:
+    """Bytes of a job's log that are of starts before its latest one."""
+    of_job = [start for start in starts(folder) if start["job"] == job]
+    return int(of_job[-1]["log_bytes"]) if of_job else 0
 
 
 def saved_step(checkpoints: Path) -> int:
@@ -130,7 +139,7 @@ def end(folder: Path, checkpoints: Path, log: Path, status: int, *, nodes_answer
 
 
 def last_error(log: Path, after: int = 0) -> str | None:
-    """The last message of ours in a log.
+    """The last message of ours in a log; none where it is that another start follows, which has said nothing yet.
 
     Args:
         after: so many bytes of it do not count.
@@ -140,11 +149,13 @@ def last_error(log: Path, after: int = 0) -> str | None:
     with open(log, "rb") as file:
         file.seek(max(after, log.stat().st_size - _LAST_BYTES))
         lines = file.read().decode(errors="replace").splitlines()
-    ours = [line for line in lines if line.startswith("tsugiki: ")]
-    problems = [number for number, line in enumerate(lines) if line.endswith("problem(s); nothing was started")]
-    if ours:
-        return ours[-1].removeprefix("tsugiki: ")
-    return lines[problems[-1] - 1] if problems and problems[-1] else None
+    for number, line in reversed(list(enumerate(lines))):
+        if line.startswith("tsugiki: "):
+            told = line.removeprefix("tsugiki: ")
+            return None if told.startswith((GOES_ON, BEGINS_AGAIN)) else told
+        if number and line.endswith("problem(s); nothing was started"):
+            return lines[number - 1]
+    return None
 
 
 def stopped(folder: Path, reason: str) -> UserError:

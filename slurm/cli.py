@@ -116,8 +116,7 @@ def _status(arguments: argparse.Namespace) -> None:
         else:
             say("\n".join(lines(found)))
         sys.stdout.flush()
-        over = not any(one.state in ("waiting", "running", "ending") for one in found)
-        if arguments.watch is None or over:
+        if arguments.watch is None or not any(one.alive for one in found):
             return
         time.sleep(arguments.watch)
 
@@ -187,14 +186,14 @@ def _begin(arguments: argparse.Namespace) -> None:
 
 
 def _end(arguments: argparse.Namespace) -> None:
-    from slurm.attempts import AGAIN, end
+    from slurm.attempts import AGAIN, GOES_ON, end
 
     job = _job(arguments)
     checkpoints = _directories(job.run)["train"]
     if end(job.folder, checkpoints, _log(job), arguments.status, nodes_answer=arguments.nodes_answer == "yes") == AGAIN:
         from configs.errors import UnfinishedError
 
-        raise UnfinishedError("training is not finished, and goes on from its last checkpoint")
+        raise UnfinishedError(GOES_ON)
 
 
 def _log(job: Job) -> Path:

@@ -28,6 +28,8 @@ class StageStatus:
     state: str
     """complete, waiting, running, ending, stopped, cancelled, unknown, or Slurm's word in small letters."""
     jobs: tuple[str, ...]
+    alive: bool = False
+    """Whether one of its jobs waits or runs."""
     reason: str | None = None
     """Why it waits, stopped or failed."""
     nodes: str | None = None
@@ -68,11 +70,13 @@ def _of(run: Run, name: str, directory: Path, numbers: Sequence[str], known: Map
     log = _log_of(folder, job, name) if job is not None else None
     lines = last_lines(log) if log is not None else []
     if log is not None and found is not None and state.startswith(("failed", "node_fail", "timeout", "out_of")):
-        reason = attempts.last_error(log) or reason
+        before = attempts.said_before(folder, job) if name == "train" and job is not None else 0
+        reason = attempts.last_error(log, before) or reason
     return StageStatus(
         stage=name,
         state=state,
         jobs=tuple(numbers),
+        alive=found is not None and found.alive,
         reason=None if state in ("complete", "running") else reason,
         nodes=found.nodes if found is not None else None,
         restarts=_restarts(folder, numbers, known) if name == "train" else found.restarts if found is not None else 0,

@@ -61,7 +61,7 @@ def decide(job: Job, nodes: Sequence[str]) -> None:
             f"{earlier}{told}",
         )
     _leave_out(job, found, out)
-    raise UnfinishedError(f"training begins again without {', '.join(sorted(found))}; {told}")
+    raise UnfinishedError(f"{attempts.BEGINS_AGAIN}{', '.join(sorted(found))}; {told}")
 
 
 def fit(report: Report) -> str:

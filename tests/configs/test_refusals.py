@@ -85,8 +85,9 @@ def test_another_config_is_refused_with_the_keys_that_changed(tmp_path: Path) ->
         lambda: one_file(directory, config={"dedup": {"threshold": 0.7, "bands": 32}, "seed": 2, "n": []})
     )
     assert message == (
-        f"{directory}: was made by another run file: dedup.threshold: 0.8 -> 0.7; n: null -> []; "
-        f"old: true -> null; seed: 1 -> 2. Name another run.dir, or remove {directory} and what follows from it"
+        f"{directory}: was made differently: dedup.threshold: 0.8 -> 0.7; n: null -> []; "
+        "old: true -> null; seed: 1 -> 2. "
+        f"Name another run.dir or --out, or remove {directory} and what follows from it"
     )
 
 
@@ -101,9 +102,9 @@ def test_of_many_changes_eight_are_shown_and_the_others_counted(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("different", "complaint"),
     [
-        pytest.param({"version": 2}, "was made by another run file: algorithm version 1 -> 2. ", id="version"),
-        pytest.param({"kind": "other"}, "holds k, expected other; name another run.dir", id="kind"),
-        pytest.param({"inputs": {"hub": "abc"}}, "was made by another run file: hub was made anew. ", id="input"),
+        pytest.param({"version": 2}, "was made differently: algorithm version 1 -> 2. ", id="version"),
+        pytest.param({"kind": "other"}, "holds k, expected other; name another run.dir or --out", id="kind"),
+        pytest.param({"inputs": {"hub": "abc"}}, "was made differently: hub was made anew. ", id="input"),
     ],
 )
 def test_another_algorithm_kind_or_input_is_refused(
@@ -206,8 +207,8 @@ def test_a_source_file_that_changed_is_refused_by_name(
     if later.exists():
         os.utime(later, ns=(1, 1))  # a change within the clock's resolution would not show
     assert refusal(source.build) == (
-        f"{source.out}: was made by another run file: {complaint}. "
-        f"Name another run.dir, or remove {source.out} and what follows from it"
+        f"{source.out}: was made differently: {complaint}. "
+        f"Name another run.dir or --out, or remove {source.out} and what follows from it"
     )
 
 

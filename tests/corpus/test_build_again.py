@@ -144,7 +144,7 @@ def test_another_run_file_is_refused_in_the_same_directory(
     run = run_of(mixed, built.dir.parent, *SOURCES, overrides=(*SMALL_TASKS, *overrides))
     with pytest.raises(UserError) as caught:
         build_corpus(run)
-    assert str(caught.value).startswith(f"{built.dir}: was made by another run file: {complaint}. ")
+    assert str(caught.value).startswith(f"{built.dir}: was made differently: {complaint}. ")
 
 
 def test_how_the_work_is_done_may_change(built: Artifact, mixed: Path, run_of: RunOf) -> None:

@@ -241,7 +241,7 @@ def test_a_changed_run_file_is_refused_with_what_changed(trained: Run, packed_ro
     with pytest.raises(UserError) as raised:
         train(other)
     assert str(raised.value).startswith(
-        f"{checkpoints_dir(trained)}: was made by another run file: optim.lr: 0.005 -> 0.0005. "
+        f"{checkpoints_dir(trained)}: was made differently: optim.lr: 0.005 -> 0.0005. "
     )
 
 

@@ -16,8 +16,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-NEEDS = ("slurmctld", "slurmd", "munged", "sbatch", "scontrol", "unshare", "nsenter", "setpriv", "ip")
+NEEDS = ("slurmctld", "slurmd", "munged", "sbatch", "scontrol", "unshare", "nsenter", "setpriv", "ip", "ss")
 _CLIENTS = ("sbatch", "srun", "squeue", "sinfo", "scontrol", "scancel", "sacct")
+_OF_SLURM = ("slurmd", "slurmstepd", "srun")
 _CONTROLLER = "10.77.0.1"
 _READY = {"idle", "mixed", "allocated", "planned", "completing"}
 _LONGEST_FOLDER = 64  # a Unix socket's path has at most 107 characters, and Slurm puts some below the folder
@@ -58,7 +59,10 @@ KillWait=5
 MessageTimeout=10
 SlurmdParameters=config_overrides
 GresTypes=gpu
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
 PartitionName=gpu Nodes=node[1-{nodes}] Default=YES MaxTime=7-0 DefaultTime=1:00:00 State=UP
+PartitionName=urgent Nodes=node[1-{nodes}] PriorityTier=10 State=UP
 """
 
 _SWITCH = """
@@ -75,7 +79,7 @@ slurmd -D -N {name} -f {folder}/slurm.conf & wait $!
 
 
 class Cluster:
-    """Nodes node1, node2, … of one partition. Used as a context.
+    """Nodes node1, node2, … of the partition gpu, whose jobs those of the partition urgent displace. Used as a context.
 
     Args:
         folder: new, with a short path; holds keys, states and logs.
@@ -112,6 +116,14 @@ class Cluster:
         """Run a command that changes what a node has mounted."""
         space = f"/proc/{self._running[name].pid}/ns/mnt"
         subprocess.run(["nsenter", f"--mount={space}", *command], check=True, capture_output=True)
+
+    def listeners(self, name: str) -> set[tuple[str, str]]:
+        """Who listens on a node, but Slurm: the program, and the address with its port, * for all addresses."""
+        space = f"/proc/{self._running[name].pid}/ns/net"
+        asked = ["nsenter", f"--net={space}", "ss", "-Hltnp"]
+        said = subprocess.run(asked, check=True, capture_output=True, text=True).stdout
+        found = {(_program(line), line.split()[3]) for line in said.splitlines()}
+        return {(program, address) for program, address in found if program not in _OF_SLURM}
 
     def kill_node(self, name: str) -> None:
         """Crash a node with all that runs on it; slurmctld finds out after some 25 s, and requeues its jobs."""
@@ -179,7 +191,7 @@ class Cluster:
             process.wait()
 
     def _boot(self, name: str) -> None:
-        script = self._filled(_NODE, name=name, address=_address(name))
+        script = self._filled(_NODE, name=name, address=address_of(name))
         apart = ("--net", "--mount", "--uts", "--ipc", "--pid", "--fork", "--mount-proc", "--kill-child=KILL")
         self._run(name, "unshare", *apart, "bash", "-c", script)
         ours, its = os.readlink("/proc/self/ns/net"), Path(f"/proc/{self._running[name].pid}/ns/net")
@@ -202,9 +214,9 @@ class Cluster:
         (self.folder / "gres.conf").write_text(f"NodeName={nodes} AutoDetect=off Name=gpu File={devices}\n")
         conf, hosts = self._filled(_CONF, host=socket.gethostname(), nodes=self.nodes), ["127.0.0.1 localhost"]
         for number, name in enumerate(self._names(), start=1):
-            where = f"NodeHostname={name} NodeAddr={_address(name)} Port={20000 + number}"
+            where = f"NodeHostname={name} NodeAddr={address_of(name)} Port={20000 + number}"
             conf += f"NodeName={name} {where} CPUs=96 RealMemory=1000000 Gres=gpu:{self._gpus}\n"
-            hosts.append(f"{_address(name)} {name}")
+            hosts.append(f"{address_of(name)} {name}")
         (self.folder / "slurm.conf").write_text(conf)
         (self.folder / "hosts").write_text("\n".join(hosts) + "\n")
 
@@ -257,7 +269,13 @@ class Cluster:
         return [f"node{number}" for number in range(1, self.nodes + 1)]
 
 
-def _address(name: str) -> str:
+def _program(line: str) -> str:
+    """Of a line of ss, which ends with users:(("NAME",pid=…."""
+    return line.split('"')[1] if '"' in line else "?"
+
+
+def address_of(name: str) -> str:
+    """Of a node."""
     return f"10.77.0.{10 + int(name.removeprefix('node'))}"
 
 

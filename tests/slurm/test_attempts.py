@@ -7,7 +7,19 @@ from pathlib import Path
 import pytest
 
 from configs.errors import UserError
-from slurm.attempts import AGAIN, begin, end, forget, saved_step, starts, why_stopped
+from slurm.attempts import (
+    AGAIN,
+    BEGINS_AGAIN,
+    GOES_ON,
+    begin,
+    end,
+    forget,
+    last_error,
+    said_before,
+    saved_step,
+    starts,
+    why_stopped,
+)
 
 
 def save(checkpoints: Path, step: int) -> None:
@@ -88,6 +100,41 @@ def test_what_an_earlier_start_said_is_not_why_this_one_failed(tmp_path: Path) -
         out.write("Killed\n")
     with pytest.raises(UserError, match="by SIGKILL, perhaps for want of memory: its last words are in the log"):
         end(tmp_path / "slurm", tmp_path / "c", log, 137, nodes_answer=True)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        pytest.param(f"tsugiki: {GOES_ON}\nslurmstepd: error: DUE TO TIME LIMIT\n", None, id="nothing by this start"),
+        pytest.param(f"tsugiki: {BEGINS_AGAIN}node2; node2: slow\n", None, id="nothing since a look at the nodes"),
+        pytest.param(
+            f"tsugiki: {GOES_ON}\nrun.yaml:4:3: pretrain.x: unknown key\n1 problem(s); nothing was started\n",
+            "run.yaml:4:3: pretrain.x: unknown key",
+            id="a run file that became wrong since",
+        ),
+        pytest.param(
+            "run.yaml:4:3: pretrain.x: unknown key\n1 problem(s); nothing was started\ntsugiki: too few nodes\n",
+            "too few nodes",
+            id="a later message",
+        ),
+    ],
+)
+def test_what_counts_is_said_last(tmp_path: Path, said: str, told: str | None) -> None:
+    (tmp_path / "log").write_text(said)
+    assert last_error(tmp_path / "log") == told
+
+
+def test_status_reads_no_words_of_an_earlier_start_of_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = tmp_path / "log"
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    assert said_before(tmp_path / "slurm", "7") == 0
+    for words in ("tsugiki: a GPU is lost\n", "Killed\n"):
+        begin(tmp_path / "slurm", tmp_path / "c", log)
+        with open(log, "a") as out:
+            out.write(words)
+    assert last_error(log) == "a GPU is lost"
+    assert last_error(log, said_before(tmp_path / "slurm", "7")) is None
+    assert said_before(tmp_path / "slurm", "8") == 0  # another job has another log
 
 
 def test_one_that_was_ended_because_another_failed_is_not_blamed(tmp_path: Path) -> None:

@@ -188,7 +188,7 @@ def test_a_corpus_without_the_language_is_an_error_with_a_way_out(run: Run, tmp_
 def test_another_number_of_tokens_in_the_same_directory_is_refused(run: Run, tmp_path: Path) -> None:
     build_corpus(run)
     extend_tokenizer(run)
-    with pytest.raises(UserError, match=r"was made by another run file: add: 30 -> 31\."):
+    with pytest.raises(UserError, match=r"was made differently: add: 30 -> 31\."):
         extend_tokenizer(_with(run, tmp_path, "tokenizer.add=31"))
 
 

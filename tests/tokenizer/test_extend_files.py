@@ -50,7 +50,7 @@ def test_a_directory_of_other_work_is_refused(texts: Path, base_folder: Path, tm
         if add == 5:
             extend_by_files(*arguments)
         else:
-            with pytest.raises(UserError, match=r"was made by another run file: add: 5 -> 6\."):
+            with pytest.raises(UserError, match=r"was made differently: add: 5 -> 6\."):
                 extend_by_files(*arguments)
 
 

@@ -53,7 +53,7 @@ def test_the_plan_touches_nothing(root: Path) -> None:
 def test_changed_sources_are_told_by_the_plan(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (root / "ja" / "99.txt").write_text("新しい文書です。")
     assert main(["plan", str(root / "run.yaml")]) == 1
-    assert "was made by another run file: inhouse gained '99.txt'." in capsys.readouterr().err
+    assert "was made differently: inhouse gained '99.txt'." in capsys.readouterr().err
 
 
 _LOADED = """

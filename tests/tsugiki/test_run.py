@@ -65,8 +65,8 @@ def test_a_changed_run_file_on_an_existing_run_is_refused_before_anything_starts
     before = made_by(finished / "run")
     assert main(["run", str(finished / "run.yaml"), "--set", "tokenizer.min_count=4"]) == 1
     message = capsys.readouterr().err
-    assert f"tsugiki: {finished}/run/tokenizer: was made by another run file: min_count: 3 -> 4. " in message
-    assert "Name another run.dir, or remove" in message
+    assert f"tsugiki: {finished}/run/tokenizer: was made differently: min_count: 3 -> 4. " in message
+    assert "Name another run.dir or --out, or remove" in message
     assert made_by(finished / "run") == before
 
 
