@@ -277,14 +277,3 @@ def _program(line: str) -> str:
 def address_of(name: str) -> str:
     """Of a node."""
     return f"10.77.0.{10 + int(name.removeprefix('node'))}"
-
-
-def why_not() -> str | None:
-    """Why no cluster can be started here, if none can."""
-    if os.geteuid() != 0:
-        return "a cluster of namespaces needs root"
-    missing = [name for name in NEEDS if shutil.which(name) is None]
-    if missing:
-        return f"no {', '.join(missing)}: apt-get install slurm-wlm munge iproute2"
-    probe = ["unshare", "--net", "--mount", "--uts", "--ipc", "--pid", "--fork", "--mount-proc", "true"]
-    return None if subprocess.run(probe, capture_output=True, check=False).returncode == 0 else "no namespaces here"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.slurm.cluster import Cluster, why_not
+from tests.slurm.cluster import Cluster
+from tests.slurm.new_cluster import new_cluster, on_path
 from tests.slurm.place import LONG, ModelOf, NewPlace, Place
 from tests.tiny import tiny_run
 from tsugiki.__main__ import main
@@ -19,20 +19,14 @@ REPOSITORY = Path(__file__).parents[2]
 
 @pytest.fixture(scope="session")
 def _cluster() -> Iterator[Cluster]:
-    if (why := why_not()) is not None:
-        pytest.skip(why)
-    folder = Path(tempfile.mkdtemp(prefix="tsugiki-slurm-"))
-    folder.chmod(0o755)
-    with Cluster(folder) as cluster:
+    with new_cluster(nodes=2) as cluster:
         yield cluster
-    shutil.rmtree(folder)
 
 
 @pytest.fixture
 def cluster(_cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     """Two nodes with eight GPUs each, where no job is left afterwards; Slurm's commands are on the PATH."""
-    for name, value in _cluster.environment.items():
-        monkeypatch.setenv(name, value)
+    on_path(_cluster, monkeypatch)
     yield _cluster
     _cluster.wake()
     _cluster.rest()

@@ -7,15 +7,15 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.slurm.cluster import Cluster, why_not
+from tests.slurm.cluster import Cluster
+from tests.slurm.new_cluster import new_cluster, on_path
 from tests.slurm.place import NewPlace
-from tests.slurm.test_guide import blocks
+from tests.slurm.test_guide import FIRST, blocks
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -56,17 +56,11 @@ wait $work
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     """Three nodes."""
-    if (why := why_not()) is not None:
-        pytest.skip(why)
-    folder = Path(tempfile.mkdtemp(prefix="tsugiki-slurm-"))
-    folder.chmod(0o755)
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    with Cluster(folder, nodes=3) as cluster:
-        for name, value in cluster.environment.items():
-            monkeypatch.setenv(name, value)
+    with new_cluster(nodes=3) as cluster:
+        on_path(cluster, monkeypatch)
         yield cluster
-    shutil.rmtree(folder)
 
 
 def nodes_with(bad: str, root: Path, site: str = "") -> tuple[str, ...]:
@@ -155,7 +149,7 @@ def test_by_hand_it_looks_at_the_nodes_of_the_allocation(tmp_path: Path, packed:
     run = packed("run", *nodes_with(old_torch(tmp_path), tmp_path))
     (line,) = "".join(blocks("bash")).splitlines()
     allocation, _, wrapped = line.replace("--nodes=4", "--nodes=2").partition(" --wrap ")
-    assert wrapped == '"tsugiki slurm preflight configs/quickstart.yaml"'
+    assert wrapped == f'"tsugiki slurm preflight {FIRST}"'
     command = shlex.join([sys.executable, "-m", "tsugiki", "slurm", "preflight", *run.words, "--json"])
     faults = {}
     for nodes in ("node[1,3]", "node[1-2]"):
