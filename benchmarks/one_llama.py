@@ -47,6 +47,11 @@ class Size:
             tie_word_embeddings=True,
         )
 
+    def parameters(self) -> int:
+        """How many it has, a tied one once."""
+        with torch.device("meta"):
+            return sum(parameter.numel() for parameter in LlamaForCausalLM(self.config()).parameters())
+
     def written(self, folder: Path) -> LlamaForCausalLM:
         """The model, whose HF folder this leaves."""
         config = self.config()

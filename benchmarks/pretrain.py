@@ -6,7 +6,7 @@ import contextlib
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -30,15 +30,23 @@ _FED_STEPS = 5
 _MOST_WAITING = 0.02
 """Share of steps; a loader that is this slow is one that training waits for."""
 _ENGINES: tuple[EngineName, ...] = ("single", "deepspeed", "megatron")
-_ON_CPU = (
-    Size("0.03B", 512, 1408, 8, 8, 4, 8192, 1024),
-    Size("0.1B", 768, 2048, 16, 12, 4, 49_152, 1024),
-)
-_ON_GPU = (
+_SIZES = (
     Size("0.1B", 768, 2048, 16, 12, 4, 49_152, 4096, "bf16"),
+    Size("0.4B", 960, 2560, 32, 15, 5, 49_152, 4096, "bf16"),
     Size("1.2B", 2048, 8192, 16, 32, 8, 128_256, 4096, "bf16"),
     Size("3B", 3072, 8192, 28, 24, 8, 128_256, 4096, "bf16"),
 )
+"""The larger ones are of the shapes of SmolLM2-360M, Llama 3.2 1B and 3B."""
+_TOKENS_ON_CPU = 1024
+ON_GPU = _SIZES
+ON_CPU = (
+    Size("0.03B", 512, 1408, 8, 8, 4, 8192, _TOKENS_ON_CPU),
+    *(replace(size, tokens=_TOKENS_ON_CPU, precision="fp32") for size in _SIZES),
+)
+
+BYTES_ON_CPU = 28
+"""Of each parameter: float32 weight, gradient and moments, and weight and moments again while a checkpoint is
+written."""
 
 
 def measure(sizes: Sequence[str] | None = None) -> Figures:
@@ -51,20 +59,45 @@ def measure(sizes: Sequence[str] | None = None) -> Figures:
     Args:
         sizes: names of models; without them all on a GPU, the smallest on CPU.
     Raises:
-        UserError: if the device has no model of such a name.
+        UserError: if the device has no model of such a name, or a CPU's machine too little memory for it.
     """
     on_gpu = torch.cuda.is_available()
-    there = _ON_GPU if on_gpu else _ON_CPU
+    there = ON_GPU if on_gpu else ON_CPU
     names = sizes or [size.name for size in (there if on_gpu else there[:1])]
     if unknown := set(names) - {size.name for size in there}:
         raise UserError(f"no model {min(unknown)} for this device; there are {', '.join(size.name for size in there)}")
+    wanted = [size for size in there if size.name in names]
+    if not on_gpu:
+        refuse_too_large(wanted, _available_bytes())
     figures: Figures = {}
-    for size in (size for size in there if size.name in names):
+    for size in wanted:
         with tempfile.TemporaryDirectory() as folder:
             figures |= _of_size(size, Path(folder))
     for one in figures.values():
         one["device"] = torch.cuda.get_device_name() if on_gpu else "CPU"
     return figures
+
+
+def refuse_too_large(sizes: Sequence[Size], available: int) -> None:
+    """See that each model can be trained on a CPU, before any is.
+
+    Args:
+        available: bytes of memory.
+    Raises:
+        UserError: for the first that needs more.
+    """
+    for size in sizes:
+        needed = BYTES_ON_CPU * size.parameters()
+        if needed > available:
+            raise UserError(
+                f"{size.name} takes {needed / 1e9:.0f} GB on a CPU, {available / 1e9:.0f} GB are available; "
+                "take smaller ones, or a machine with a GPU"
+            )
+
+
+def _available_bytes() -> int:
+    lines = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
+    return int(lines["MemAvailable"].split()[0]) * 1024
 
 
 def _of_size(size: Size, folder: Path) -> Figures:

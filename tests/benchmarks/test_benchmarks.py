@@ -11,6 +11,9 @@ import pytest
 
 from benchmarks.__main__ import NAMES
 from benchmarks.extension import extension_figures
+from benchmarks.one_llama import Size
+from benchmarks.pretrain import BYTES_ON_CPU, ON_CPU, ON_GPU, refuse_too_large
+from configs.errors import UserError
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -48,6 +51,23 @@ def test_a_size_that_there_is_not_is_told_with_those_that_there_are() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=REPOSITORY)
     assert done.returncode == 2
     assert "no model 5B for this device; there are 0." in done.stderr
+
+
+@pytest.mark.parametrize("there", [ON_CPU, ON_GPU], ids=["CPU", "GPU"])
+def test_sizes_from_a_tenth_of_a_billion_to_three_can_be_asked_for(there: tuple[Size, ...]) -> None:
+    sizes = {size.name: size.parameters() / 1e9 for size in there}
+    assert {"0.1B", "0.4B", "1.2B", "3B"} <= set(sizes)
+    assert all(
+        round(billions, len(name) - 3 if "." in name else 0) == float(name[:-1]) for name, billions in sizes.items()
+    )
+
+
+def test_a_size_that_the_memory_just_takes_is_trained_and_a_larger_one_is_told_before_any_is() -> None:
+    small, large = ON_CPU[0], ON_CPU[-1]
+    needed = BYTES_ON_CPU * large.parameters()
+    refuse_too_large([small, large], needed)
+    with pytest.raises(UserError, match=r"^3B takes 90 GB on a CPU, 90 GB are available; take smaller ones"):
+        refuse_too_large([small, large], needed - 1)
 
 
 def test_no_benchmark_is_left_out() -> None:
