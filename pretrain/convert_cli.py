@@ -53,6 +53,7 @@ def _add_target(parser: argparse.ArgumentParser, *, required: bool) -> None:
         ("pp", "pipeline parallelism of --to megatron"),
         ("zero", "ZeRO stage of --to deepspeed"),
         ("ranks", "data-parallel ranks of --to deepspeed"),
+        ("groups", "groups of the optimizer of --to deepspeed, 2 for matrices and vectors apart"),
     ):
         parser.add_argument(f"--{name}", type=int, metavar="N", help=f"{help_} (default: 1)")
     parser.add_argument("--no-gate", action="store_true", help="name a folder of --to hf without comparing it")

@@ -13,7 +13,7 @@ from pretrain.convert.target import Options
 _TAKES: dict[Format, tuple[str, ...]] = {
     "hf": ("dtype", "max_shard_size"),
     "checkpoint": (),
-    "deepspeed": ("dtype", "zero", "ranks"),
+    "deepspeed": ("dtype", "zero", "ranks", "groups"),
     "megatron": ("dtype", "tp", "pp"),
 }
 _DEFAULTS = {field.name: field.default for field in fields(Options)}

@@ -37,6 +37,8 @@ class Options:
     """ZeRO stage of a DeepSpeed checkpoint."""
     ranks: int = 1
     """Data-parallel ranks of a DeepSpeed checkpoint."""
+    groups: int = 1
+    """Groups of the optimizer in a DeepSpeed checkpoint."""
 
 
 Records = dict[str, dict[str, Any]]

@@ -45,6 +45,8 @@ class Plan:
     ranks: int
     dtype: torch.dtype
     """Of the model; what the optimizer trains is float32."""
+    groups: int
+    """Of the optimizer: one, or two with matrices in the first and vectors in the second."""
 
     @cached_property
     def trained(self) -> Shapes:
@@ -59,9 +61,30 @@ class Plan:
         return {name: shape for name, shape in self.model.shapes.items() if name not in self.trained}
 
     @cached_property
+    def of_optimizer(self) -> list[Shapes]:
+        """Parameters of each of the optimizer's groups; one that would be empty is left out."""
+        if self.groups == 1:
+            return [self.trained]
+        matrices = {name: shape for name, shape in self.trained.items() if len(shape) > 1}
+        vectors = {name: shape for name, shape in self.trained.items() if len(shape) <= 1}
+        return [shapes for shapes in (matrices, vectors) if shapes]
+
+    @cached_property
+    def _cut(self) -> list[list[Shapes]]:
+        """Parameters of each flat tensor of a rank, by the optimizer's group; only ZeRO 3 has several in one."""
+        if self.stage < 3:
+            return [[shapes] for shapes in self.of_optimizer]
+        return [[dict(one) for one in sub_groups(shapes, self.ranks)] for shapes in self.of_optimizer]
+
+    @cached_property
     def flat(self) -> list[Shapes]:
         """Parameters of each flat tensor of a rank."""
-        return [dict(one) for one in sub_groups(self.trained, self.ranks)] if self.stage == 3 else [self.trained]
+        return [shapes for of_group in self._cut for shapes in of_group]
+
+    @property
+    def flat_of_optimizer(self) -> list[int]:
+        """How many flat tensors are of each of the optimizer's groups."""
+        return [len(of_group) for of_group in self._cut]
 
     def length(self, group: int) -> int:
         """Numbers in a rank's flat tensor, padding included."""

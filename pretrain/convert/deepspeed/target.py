@@ -5,7 +5,8 @@
     hf/                                                         config.json and the tokenizer
     global_step40/zero_pp_rank_0_mp_rank_00_optim_states.pt     a rank's share; bf16_zero_… for a bfloat16 model
 
-Everything that is trained is in one group of the optimizer, in the order of `model.parameters()`.
+What is trained is in one group of the optimizer, in the order of `model.parameters()`, or in two as scripts make them
+that take no weight decay of norms and biases: matrices and then vectors, each in that order.
 
 Source: DeepSpeed 0.19.8, `DeepSpeedEngine._common_checkpoint_state` and `state_dict` of its optimizers.
 """
@@ -15,8 +16,9 @@ from __future__ import annotations
 import io
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +60,7 @@ def write(source: StateSource, out: Path, model: Model, options: Options, progre
     _log.warning(
         "no other format has the optimizer's settings: the files have torch's defaults (learning rate %g), which torch "
         "takes when it loads them; take yours again after loading, as docs/deepspeed.md shows",
-        _settings(0)["lr"],
+        _groups([0])[0]["lr"],
     )
     if plan.dtype == torch.float16:
         _log.warning(
@@ -93,9 +95,14 @@ def bytes_of_numbers(source: StateSource, model: Model, options: Options) -> int
 def _plan(source: StateSource, model: Model, options: Options) -> Plan:
     if options.zero not in range(4) or options.ranks < 1:
         raise UserError(f"--zero {options.zero} --ranks {options.ranks}: ZeRO stages are 0 to 3, ranks 1 or more")
+    if options.groups not in (1, 2):
+        raise UserError(
+            f"--groups {options.groups}: 1 has all that is trained in one group of the optimizer, 2 has matrices and "
+            "vectors apart"
+        )
     stored = {source.dtype(name) for name in model.shapes}
     dtype = DTYPES[options.dtype] if options.dtype is not None else stored.pop() if len(stored) == 1 else torch.float32
-    return Plan(source, model, options.zero, options.ranks, dtype)
+    return Plan(source, model, options.zero, options.ranks, dtype, options.groups)
 
 
 def _tell_frozen(plan: Plan, model: Model) -> None:
@@ -150,10 +157,11 @@ def _scheduler(step: int) -> dict[str, Any]:
     return {"last_batch_iteration": step - 1, "last_epoch": step, "_step_count": step + 1, "lr_lambdas": [None]}
 
 
-def _settings(count: int) -> dict[str, Any]:
-    """The only group of the optimizer, with the settings that torch gives AdamW."""
+def _groups(counts: Sequence[int]) -> list[dict[str, Any]]:
+    """The optimizer's groups of so many tensors each, numbered throughout, with the settings that torch gives AdamW."""
     group = torch.optim.AdamW([torch.zeros(1)]).state_dict()["param_groups"][0]
-    return {**group, "params": list(range(count))}
+    ends = list(accumulate(counts))
+    return [{**group, "params": list(range(end - count, end))} for count, end in zip(counts, ends, strict=True)]
 
 
 def _unsharded(plan: Plan) -> dict[str, Any]:
@@ -162,15 +170,15 @@ def _unsharded(plan: Plan) -> dict[str, Any]:
             "step": scalar(plan.source.adam_steps),
             **{kind: plan.whole(name, kind, torch.float32) for kind in _MOMENTS},
         }
-        for number, name in enumerate(plan.trained)
+        for number, name in enumerate(chain.from_iterable(plan.of_optimizer))
     }
-    optimizer = {"state": state, "param_groups": [_settings(len(state))]}
+    optimizer = {"state": state, "param_groups": _groups([len(shapes) for shapes in plan.of_optimizer])}
     if plan.dtype == torch.float32:
         return optimizer
     return {
         **_unsharded_scale(plan),
         "optimizer_state_dict": optimizer,
-        "fp32_groups": [[plan.whole(name, "master", torch.float32) for name in plan.trained]],
+        "fp32_groups": [[plan.whole(name, "master", torch.float32) for name in group] for group in plan.of_optimizer],
     }
 
 
@@ -191,7 +199,7 @@ def _optimizer_file(plan: Plan, rank: int) -> dict[str, Any]:
         }
         for group in groups
     }
-    optimizer = {"state": state, "param_groups": [_settings(len(state))]}
+    optimizer = {"state": state, "param_groups": _groups(plan.flat_of_optimizer)}
     described = _partitioned(plan, rank, optimizer) if plan.stage == 3 else _flat(plan, rank, optimizer)
     scaler = DynamicLossScaler() if plan.dtype == torch.float16 else LossScaler()
     scale = {"loss_scaler": scaler, "dynamic_loss_scale": scaler.dynamic, "overflow": False}

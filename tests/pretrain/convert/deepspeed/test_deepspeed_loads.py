@@ -25,6 +25,11 @@ LOADS: dict[str, dict[str, Any]] = {
     "zero-1-frozen": {"stage": 1, "frozen": FROZEN, "model": "untied"},
     "zero-3-frozen-bf16": {"stage": 3, "frozen": FROZEN, "model": "untied", "dtype": "bfloat16"},
     "zero-2-aligned": {"stage": 2, "zero": {"parameter_alignment": True}},
+    **{f"zero-{stage}-two-groups": {"stage": stage, "groups": "two"} for stage in range(4)},
+    "zero-0-two-groups-bf16": {"stage": 0, "groups": "two", "dtype": "bfloat16", "model": "untied"},
+    "zero-1-two-groups-summed-in-fp32": {"stage": 1, "groups": "two", "dtype": "bfloat16", "accumulate": "fp32"},
+    "zero-2-two-groups-frozen": {"stage": 2, "groups": "two", "frozen": FROZEN, "model": "untied"},
+    "zero-3-two-groups-bf16": {"stage": 3, "groups": "two", "dtype": "bfloat16", "model": "untied"},
     "zero-1-torch-schedule": {"stage": 1, "schedule": "torch"},
     "zero-3-deepspeed-schedule": {"stage": 3, "schedule": "deepspeed"},
 }
@@ -42,7 +47,8 @@ def test_training_goes_on_as_from_deepspeeds_own_checkpoint(
         folder = script.folders[case.get("model", "tied")]
         # By way of our checkpoint, so that nothing of DeepSpeed's own files is left.
         convert(saved / "checkpoint", "checkpoint", out / "checkpoint", Options(), folder)
-        options = Options(zero=case["stage"], ranks=ranks, dtype=case.get("dtype", "float32"))
+        groups = 2 if case.get("groups") == "two" else 1
+        options = Options(zero=case["stage"], ranks=ranks, dtype=case.get("dtype", "float32"), groups=groups)
         convert(out / "checkpoint", "deepspeed", out / "deepspeed", options, folder)
         own.append(script.job(name, **case, steps=2, load=str(saved / "checkpoint")))
         ours.append(script.job(name, **case, steps=2, load=str(out / "deepspeed"), consolidate=case["stage"] > 0))
