@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 
 from configs.errors import UserError
 from pretrain.convert.convert import convert
-from pretrain.convert.deepspeed import layout
+from pretrain.convert.deepspeed import layout, plan
+from pretrain.convert.deepspeed.files import read_file
 from pretrain.convert.deepspeed.layout import Stretch
 from pretrain.convert.model import Model
 from pretrain.convert.target import Options
@@ -98,6 +100,43 @@ def test_what_has_no_moments_is_frozen_and_has_none_afterwards(
     assert "torch's defaults (learning rate 0.001)" in caplog.text
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("stage", [0, 1, 2, 3])
+def test_two_groups_are_matrices_and_vectors_and_are_read_bit_for_bit(
+    models: dict[str, Model], tmp_path: Path, stage: int, dtype: str
+) -> None:
+    model = models["tied"]
+    options = Options(zero=stage, ranks=2, groups=2, dtype=dtype)
+    folder = written(Made(model), model, tmp_path, options)
+    assert not differences(Made(model), reopened(folder, model))
+    if stage > 0:
+        [shapes, vectors] = read_file(next(folder.glob("*_model_states.pt"))).get("param_shapes")
+        assert [*shapes, *vectors] == [
+            *(name for name, shape in model.shapes.items() if len(shape) == 2),
+            *(name for name, shape in model.shapes.items() if len(shape) == 1),
+        ]
+
+
+def test_a_group_of_which_nothing_is_trained_is_left_out(models: dict[str, Model], tmp_path: Path) -> None:
+    model = models["tied"]
+    source = Made(model, [name for name, shape in model.shapes.items() if len(shape) == 1])
+    folder = written(source, model, tmp_path, Options(groups=2))
+    assert not differences(source, reopened(folder, model))
+    assert len(read_file(folder / "mp_rank_00_model_states.pt").get("param_shapes")) == 1
+
+
+def test_flat_tensors_of_zero_3_are_numbered_through_both_groups(
+    models: dict[str, Model], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "sub_groups", partial(layout.sub_groups, limit=900))
+    model = models["untied"]
+    folder = written(Made(model), model, tmp_path, Options(zero=3, groups=2))
+    optimizer = read_file(folder / "zero_pp_rank_0_mp_rank_00_optim_states.pt").within("optimizer_state_dict")
+    groups = optimizer.within("optimizer_state_dict").get("param_groups")
+    assert [group["params"] for group in groups] == [list(range(8)), [8]]
+    assert not differences(Made(model), reopened(folder, model))
+
+
 def test_without_any_moments_all_is_trained_from_the_first_step(models: dict[str, Model], tmp_path: Path) -> None:
     model = models["tied"]
     source = Made(model, model.shapes)
@@ -148,4 +187,7 @@ def test_impossible_layouts_are_refused(models: dict[str, Model], tmp_path: Path
     for wrong in (Options(zero=4), Options(zero=-1), Options(ranks=0)):
         with pytest.raises(UserError, match="ZeRO stages are 0 to 3, ranks 1 or more"):
             written(source, models["tied"], tmp_path, wrong)
+    for groups in (0, 3):
+        with pytest.raises(UserError, match=f"--groups {groups}: 1 has all that is trained in one group"):
+            written(source, models["tied"], tmp_path, Options(groups=groups))
     assert not any(tmp_path.iterdir())
