@@ -9,6 +9,7 @@ dropped/KEY.parquet        the others, with reason and survivor
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from configs.artifact import TASKS, Claim
+from configs.raw_input import RawFile, find_files
 from configs.schema.decontaminate import Decontaminate
 from corpus.batch import SCHEMA
 from corpus.decide_task import HELD_OUT, with_decisions
@@ -61,8 +63,19 @@ def gather_held_out(claim: Claim, argument: WriteArgument) -> None:
 
 def _overlap(directory: Path, argument: WriteArgument) -> Overlap:
     paths = [directory / held_out_texts_path(key) for key in argument.all_keys]
-    texts = (text for batch in read_batches(paths) for text in batch.column("text").to_pylist())
-    return Overlap(evaluation_items(argument.decontaminate), texts, argument.decontaminate)
+    held_out = [file for path in paths if path.exists() for file in find_files(str(path), what=HELD_OUT)]
+    sets = [file for one in argument.decontaminate.sets.values() for file in find_files(one.path, what="sets")]
+    return _overlap_of(tuple(held_out), tuple(sets), argument.decontaminate.model_dump_json())
+
+
+@lru_cache(maxsize=1)
+def _overlap_of(held_out: tuple[RawFile, ...], sets: tuple[RawFile, ...], settings: str) -> Overlap:
+    """One for all tasks of a process, for as long as none of the files is another."""
+    del sets  # read again by their names
+    batches = read_batches(file.path for file in held_out)
+    decontaminate = Decontaminate.model_validate_json(settings)
+    texts = (text for batch in batches for text in batch.column("text").to_pylist())
+    return Overlap(evaluation_items(decontaminate), texts, decontaminate)
 
 
 def write_shard(claim: Claim, argument: WriteArgument) -> dict[str, Any]:
