@@ -12,10 +12,12 @@ from jinja2 import Environment, StrictUndefined
 
 from configs.hub import is_hub_name
 from configs.schema.run import Run
+from configs.schema.schedule import Schedule, StageRate
 from pretrain.export_gate.result import GateResult
 
 _TEMPLATE = Path(__file__).with_name("card.md.j2")
 _MASKED = {"mask": "masked", "leave": "left as they were"}
+_TRAINED_JA = {"all": "すべての重み", "embeddings": "埋め込み", "new_rows": "新しい行"}
 _MASKED_JA = {"mask": "伏せ字にし", "leave": "そのまま残し"}
 
 
@@ -27,7 +29,8 @@ class _StageRow:
     tokens: int
     train: str
     seq_len: int
-    schedule: str
+    own: StageRate | None
+    """Its own schedule; none if it is on the run's."""
 
 
 def card(run: Run, checkpoints: Mapping[str, Any], tokenizer: Mapping[str, Any], gate: GateResult) -> str:
@@ -58,10 +61,13 @@ def card(run: Run, checkpoints: Mapping[str, Any], tokenizer: Mapping[str, Any],
         languages=sorted({source.language for source in sources.values()}),
         datasets=sorted({one.dataset for one in sources.values() if one.dataset and is_hub_name(one.dataset)}),
         stages=_stages(run),
+        shared=any(stage.rate is None for stage in run.pretrain.stages.values()),
+        last=_last,
         new_tokens=tokenizer["counts"]["new_tokens"],
         order=_order(counts["order"]),
         masked=_MASKED,
         masked_ja=_MASKED_JA,
+        trained_ja=_TRAINED_JA,
         commit=_commit(checkpoints["inputs"]["base"]),
     )
 
@@ -69,11 +75,14 @@ def card(run: Run, checkpoints: Mapping[str, Any], tokenizer: Mapping[str, Any],
 def _stages(run: Run) -> list[_StageRow]:
     settings = run.pretrain
     return [
-        _StageRow(
-            name, stage.tokens, stage.train, stage.seq_len or settings.seq_len, (stage.rate or settings.optim).schedule
-        )
+        _StageRow(name, stage.tokens, stage.train, stage.seq_len or settings.seq_len, stage.rate)
         for name, stage in settings.stages.items()
     ]
+
+
+def _last(schedule: Schedule) -> float:
+    """Last learning rate as a share of the peak."""
+    return 1.0 if schedule.schedule == "constant" else schedule.min_lr
 
 
 def _order(digests: list[str]) -> str:

@@ -28,7 +28,7 @@ COUNTS: dict[str, Any] = {
 }
 GATE = GateResult(812, Logits(3.1e-6, 9.42, 0.0123, -0.00004), Greedy(6, 384, 1), ())
 WORDS = (
-    "pretrain.stages.long={tokens: 1024, seq_len: 128, mixture: {inhouse: 1}, rate: {schedule: linear}}",
+    "pretrain.stages.long={tokens: 1024, seq_len: 128, mixture: {inhouse: 1}, rate: {schedule: linear, peak: 0.5}}",
     "export.card={license: apache-2.0, base_license: mit, base_model: example/pump-1b, intended_use: 点検記録の要約。}",
     "export.dtype=bfloat16",
 )
@@ -51,8 +51,8 @@ def written(run: Run, gate: GateResult = GATE, **counts: Any) -> str:
             "bare.md",
             ("export.dtype=float32",),
             GateResult(812, Logits(0.0, 9.42, 0.0, 0.0), None, ()),
-            {"skipped_steps": 2},
-            id="nothing is, a large model, skipped steps",
+            {"skipped_steps": 2, "rollbacks": [{"steps": [3, 6], "skipped_from": 5}]},
+            id="nothing is, a large model, skipped steps and steps that were taken back",
         ),
     ],
 )
