@@ -150,7 +150,7 @@ def write_json(path: Path, value: Any) -> dict[str, Any]:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file of ours.
+    """Read a JSON file, ours or one of a folder that somebody else made.
 
     Raises:
         UserError: if it is damaged.
@@ -158,7 +158,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
     except (json.JSONDecodeError, UnicodeDecodeError):
-        raise UserError(f"{path}: damaged, not JSON; remove its directory and run again") from None
+        raise UserError(f"{path}: damaged, not JSON; copy it again, or remove its directory and run again if tsugiki made it") from None
 
 
 def sha256_of(path: Path) -> str:

@@ -188,6 +188,9 @@ class Base:
 
 def weight_names(folder: Path) -> list[str]:
     """Names of a model's weight files: those that its index names, or the only one."""
-    if (folder / INDEX).exists():
-        return sorted(set(read_json(folder / INDEX)["weight_map"].values()))
-    return [SINGLE]
+    if not (folder / INDEX).exists():
+        return [SINGLE]
+    index = read_json(folder / INDEX)
+    if not isinstance(index, dict) or not isinstance(index.get("weight_map"), dict):
+        raise UserError(f"{folder / INDEX}: has no weight_map, which says where each tensor is; copy it again")
+    return sorted(set(index["weight_map"].values()))

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import cast
 
 from configs.artifact import MANIFEST
-from configs.atomic_file import read_json
 from configs.errors import UserError
 from pretrain.checkpoint.directory import KIND, complete
 from pretrain.convert.model import Model
+from pretrain.convert.recorded import manifest_of
 from pretrain.convert.source import FORMATS, Format, StateSource
 from pretrain.convert.target import Writer
+
+_MEGATRON_POINTER = "latest_checkpointed_iteration.txt"
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class _Known:
 
 
 def _checkpoint(path: Path) -> Path | None:
-    if (path / MANIFEST).exists() and read_json(path / MANIFEST)["kind"] == KIND:
+    if manifest_of(path).get("kind") == KIND:
         return path
     for root in (path, path / "checkpoints"):
         if found := complete(root):
@@ -51,7 +53,7 @@ def _deepspeed(path: Path) -> Path | None:
 
 def _megatron(path: Path) -> Path | None:
     # megatron.training names the iteration by a number, or says `release` of what it did not train.
-    pointer = path / "latest_checkpointed_iteration.txt"
+    pointer = path / _MEGATRON_POINTER
     named = _named_by(pointer, "iter_{:0>7}", "*.distcp") or _named_by(pointer, "{}", "*.distcp")
     return named or _holds(path, "*.distcp")
 
@@ -92,11 +94,32 @@ def detect(path: Path) -> tuple[Format, Path]:
         folder = known.folder(path)
         if folder is not None:
             return format_, folder
+    _refuse_half(path)
     raise UserError(
         f"{path}: none of the formats {', '.join(FORMATS)}: a Hugging Face folder holds config.json and *.safetensors, "
         f"a checkpoint of this program {MANIFEST}, DeepSpeed's *_model_states.pt (or `latest`), "
         "Megatron's *.distcp (or latest_checkpointed_iteration.txt)"
     )
+
+
+def _refuse_half(path: Path) -> None:
+    """Say what is wrong with what looks like a format and is none that can be read."""
+    if any(path.glob("part-*.safetensors")) and not (path / MANIFEST).exists():
+        raise UserError(
+            f"{path}: is a checkpoint that is not whole, it has no {MANIFEST}, which is written last; take another one"
+        )
+    for pointer in (path / "latest", path / _MEGATRON_POINTER):
+        if pointer.is_file():
+            raise UserError(
+                f"{pointer}: names {pointer.read_text(errors='replace').strip()!r}, and no such checkpoint is here; "
+                "copy it here, or name the folder of another one"
+            )
+    pickled = sorted(path.glob("*.bin"))
+    if pickled and (path / "config.json").exists():
+        raise UserError(
+            f"{pickled[0]}: is a pickle, which is a program, and is not read; if you trust it, load the folder with "
+            "transformers and write it with save_pretrained, which writes *.safetensors"
+        )
 
 
 def open_source(path: Path, model: Model) -> StateSource:

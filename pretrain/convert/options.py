@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from typing import Any
 
@@ -16,6 +17,7 @@ _TAKES: dict[Format, tuple[str, ...]] = {
     "deepspeed": ("dtype", "zero", "ranks", "groups"),
     "megatron": ("dtype", "tp", "pp"),
 }
+_SIZE = re.compile(r"\d*[1-9]\d*(KB|MB|GB|TB)")
 _DEFAULTS = {field.name: field.default for field in fields(Options)}
 
 
@@ -32,6 +34,9 @@ def asked_for(to: Format, options: Options, gate: Gate | None = None) -> dict[st
         if name not in _TAKES[to]:
             why = "; its numbers are float32" if (to, name) == ("checkpoint", "dtype") else ""
             raise UserError(f"--{name.replace('_', '-')} says nothing about --to {to}{why}; leave it out")
+    size = options.max_shard_size
+    if isinstance(size, str) and not _SIZE.fullmatch(size):
+        raise UserError(f"--max-shard-size {size}: expected a number and KB, MB, GB or TB, such as 5GB")
     if options.dtype is not None and options.dtype not in DTYPES:
         raise UserError(f"--dtype {options.dtype}: expected one of {', '.join(DTYPES)}")
     if gate is not None and to != "hf":

@@ -72,7 +72,16 @@ class Place:
                     shutil.rmtree(other)
         with exclusive(self._partial, way_out="name another --out"):
             remove_leftovers(self._partial)
-            yield self._partial
+            try:
+                yield self._partial
+            except BaseException:
+                self._remove_if_empty()
+                raise
+
+    def _remove_if_empty(self) -> None:
+        """A folder in which nothing is whole is of no use to the next attempt."""
+        if not any(path.is_file() and path.name != LOCK for path in self._partial.rglob("*")):
+            shutil.rmtree(self._partial, ignore_errors=True)
 
     def forget(self) -> None:
         """Remove what was written of an input that is damaged: mended, it may have the same sizes and times."""

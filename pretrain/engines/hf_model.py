@@ -49,7 +49,8 @@ def read_config(
     if not path.exists():
         raise UserError(f"{hf_dir}: has no config.json, so it is no Hugging Face model folder")
     try:
-        model_type = read_json(path).get("model_type")
+        found = read_json(path)
+        model_type = found.get("model_type") if isinstance(found, dict) else None
         if model_type not in SUPPORTED:
             raise UserError(f"{hf_dir}: architecture {model_type!r} is not supported; supported: {supported()}")
         config: PretrainedConfig = AutoConfig.from_pretrained(hf_dir, trust_remote_code=False)

@@ -29,7 +29,7 @@ def refused(folder: Path, match: str, to: str = "checkpoint", model: Path | None
     out = folder.parent / "refused"
     with pytest.raises(UserError, match=match):
         convert(folder, to, out, Options(), model)  # type: ignore[arg-type]  # a Format
-    assert not out.exists()
+    assert not list(out.parent.glob("refused*"))
 
 
 def edit(folder: Path, change: Callable[[dict[str, torch.Tensor]], None]) -> None:
@@ -47,6 +47,25 @@ def test_a_missing_shard(folder: Path) -> None:
     refused(
         folder, r"in: model-00002-of-0000\d\.safetensors is missing, though model\.safetensors\.index\.json names it"
     )
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", '{"weight_map": []}'])
+def test_an_index_that_names_no_files(folder: Path, text: str) -> None:
+    (folder / "model.safetensors.index.json").write_text(text)
+    refused(folder, r"model\.safetensors\.index\.json: has no weight_map, which says where each tensor is; copy it again")
+
+
+def test_a_config_that_is_no_json_or_no_object(folder: Path) -> None:
+    (folder / "config.json").write_text("{")
+    refused(folder, r"config\.json: damaged, not JSON; copy it again")
+    (folder / "config.json").write_text("[]")
+    refused(folder, r"in: architecture None is not supported")
+
+
+@pytest.mark.parametrize("text", ["[]", '{"files": 3}', '{"kind": "theirs"}'])
+def test_a_manifest_of_another_program_says_nothing(folder: Path, tmp_path: Path, text: str) -> None:
+    (folder / "manifest.json").write_text(text)
+    assert convert(folder, "checkpoint", tmp_path / "out", Options()).source == "hf"
 
 
 @pytest.mark.parametrize(
@@ -122,10 +141,18 @@ def test_a_checkpoint_with_a_changed_byte_a_missing_file_or_no_manifest(folder: 
     data[-1] ^= 1
     part.write_bytes(data)
     refused(made, r"part-00000-000\.safetensors: its bytes changed since it was written", to="hf")
-    part.unlink()
+    part.rename(made / "part-elsewhere.safetensors")
     refused(made, r"part-00000-000\.safetensors: missing, though the manifest names it", to="hf")
     (made / "manifest.json").unlink()
-    refused(made, r"none of the formats", to="hf")
+    refused(made, r"is a checkpoint that is not whole, it has no manifest\.json, which is written last", to="hf")
+
+
+def test_a_pointer_to_a_checkpoint_that_is_not_there(folder: Path, tmp_path: Path) -> None:
+    for to, pointer in (("deepspeed", "latest"), ("megatron", "latest_checkpointed_iteration.txt")):
+        made = tmp_path / to
+        convert(folder, to, made, Options())  # type: ignore[arg-type]  # a Format
+        (made / pointer).write_text("77")
+        refused(made, rf"{pointer}: names '77', and no such checkpoint is here; copy it here", to="hf")
 
 
 def test_a_checkpoint_of_which_nothing_says_the_model(folder: Path, tmp_path: Path) -> None:

@@ -167,6 +167,9 @@ def test_the_same_command_again_finds_the_result_and_another_does_not_overwrite_
 
 def test_options_of_other_formats_are_refused(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "in", config("llama"))
+    for size in ("lots", "5", "0GB", "-5GB"):
+        with pytest.raises(UserError, match=f"--max-shard-size {size}: expected a number and KB, MB, GB or TB"):
+            convert(folder, "hf", tmp_path / "out", Options(max_shard_size=size))
     for to, options, complaint in (
         ("hf", Options(tp=2), "--tp says nothing about --to hf"),
         (

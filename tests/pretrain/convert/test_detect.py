@@ -56,7 +56,9 @@ def test_of_a_run_the_newest_complete_checkpoint_is_taken(tmp_path: Path) -> Non
 
 def test_what_is_none_of_them_is_refused_with_what_was_looked_for(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none of the formats hf, checkpoint, deepspeed, megatron: a Hugging Face"):
-        detect(_touch(tmp_path, "pytorch_model.bin", "config.json"))
+        detect(_touch(tmp_path, "config.json"))
+    with pytest.raises(UserError, match=r"pytorch_model\.bin: is a pickle, .* write it with save_pretrained"):
+        detect(_touch(tmp_path, "pytorch_model.bin"))
     with pytest.raises(UserError, match=r"config\.json: is a file, not a folder"):
         detect(tmp_path / "config.json")
     with pytest.raises(UserError, match=r"elsewhere: does not exist"):
