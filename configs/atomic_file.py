@@ -158,7 +158,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
     except (json.JSONDecodeError, UnicodeDecodeError):
-        raise UserError(f"{path}: damaged, not JSON; copy it again, or remove its directory and run again if tsugiki made it") from None
+        raise UserError(f"{path}: damaged, not JSON; copy it again, or remove its directory and run again") from None
 
 
 def sha256_of(path: Path) -> str:

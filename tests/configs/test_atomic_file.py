@@ -213,7 +213,7 @@ def test_json_of_ours_that_is_damaged_is_named(tmp_path: Path, content: bytes) -
     path.write_bytes(content)
     with pytest.raises(UserError) as caught:
         read_json(path)
-    assert str(caught.value) == f"{path}: damaged, not JSON; copy it again, or remove its directory and run again if tsugiki made it"
+    assert str(caught.value) == f"{path}: damaged, not JSON; copy it again, or remove its directory and run again"
 
 
 def test_leftovers_are_removed_at_every_depth(tmp_path: Path) -> None:

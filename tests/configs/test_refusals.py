@@ -74,7 +74,7 @@ def test_a_damaged_manifest_is_named(tmp_path: Path) -> None:
     one_file(tmp_path / "k")
     (tmp_path / "k" / "manifest.json").write_text('{"kind": "k"')
     assert refusal(lambda: Artifact.open(tmp_path / "k")) == (
-        f"{tmp_path / 'k/manifest.json'}: damaged, not JSON; copy it again, or remove its directory and run again if tsugiki made it"
+        f"{tmp_path / 'k/manifest.json'}: damaged, not JSON; copy it again, or remove its directory and run again"
     )
 
 

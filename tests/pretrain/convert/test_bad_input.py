@@ -52,7 +52,9 @@ def test_a_missing_shard(folder: Path) -> None:
 @pytest.mark.parametrize("text", ["{}", "[]", '{"weight_map": []}'])
 def test_an_index_that_names_no_files(folder: Path, text: str) -> None:
     (folder / "model.safetensors.index.json").write_text(text)
-    refused(folder, r"model\.safetensors\.index\.json: has no weight_map, which says where each tensor is; copy it again")
+    refused(
+        folder, r"model\.safetensors\.index\.json: has no weight_map, which says where each tensor is; copy it again"
+    )
 
 
 def test_a_config_that_is_no_json_or_no_object(folder: Path) -> None:
