@@ -1,6 +1,8 @@
 """Units of the corpus, counted once for whatever is learned from them: the curve, and the extension.
 
 units.parquet   units and their counts, in the order of units; the rarest are left out where there are too many
+
+With terms, their tokens (terms.py) stand in units as the base's own do.
 """
 
 from __future__ import annotations
@@ -21,13 +23,17 @@ from configs.schema.run import Run
 from configs.stage import StagePlan
 from corpus.batch import pieces
 from corpus.documents import shards_of, sources_in
-from corpus.shards import read_batches
 from corpus.stage import corpus_dir
 from corpus.tasks import run_phase
 from tokenizer.base import Base
+from tokenizer.counted_terms import count_in_shards, listed_terms, units_of_runs
+from tokenizer.extendable import Extendable, Extension
 from tokenizer.open import open_tokenizer
+from tokenizer.sampled import sampled_texts
 from tokenizer.sorted_runs import MOST_UNITS, at_least, floor_for, in_groups, merged, read_run, spilled_runs
-from tokenizer.stage import tokenizer_files
+from tokenizer.stage import in_house_sources, term_files, tokenizer_files
+from tokenizer.term_tokens import with_terms
+from tokenizer.terms import Counted, Terms, chosen_terms
 from tokenizer.units import UNITS
 
 KIND, VERSION = "units", 1
@@ -44,6 +50,10 @@ class CountArgument:
     base: Path
     share: float
     """Share of the documents that are looked at, chosen by id."""
+    name: str
+    """Of the runs."""
+    terms: Extension
+    """Tokens that the base has beside its own."""
 
 
 def units_plan(run: Run) -> StagePlan:
@@ -54,8 +64,11 @@ def units_plan(run: Run) -> StagePlan:
         "languages": list(settings.languages),
         "sample_bytes": settings.sample_bytes,
         "sources": sources_in(run.corpus, settings.languages),
+        **settings.of_terms,
     }
-    upstream, raw = {"corpus": corpus_dir(run)}, {"base": tokenizer_files(run)}
+    if settings.found_words.most:
+        config["in_house"] = in_house_sources(run)
+    upstream, raw = {"corpus": corpus_dir(run)}, {"base": tokenizer_files(run), **term_files(settings)}
     return StagePlan("units", run.run.dir / "units", KIND, VERSION, config, upstream, raw)
 
 
@@ -80,7 +93,12 @@ def counted_units(run: Run) -> Artifact:
         )
     folder, share = Base.of_tokenizer(run).folder_without_weights(), min(1.0, settings.sample_bytes / total)
     shards = [path for name in names for path in shards_of(corpus, "kept", name)]
-    arguments = {path.stem: (CountArgument(path, folder, share), path.stat().st_size) for path in shards}
+    base = open_tokenizer(folder)
+    terms = _terms(builder, run, base, shards, share) if settings.asks_for_terms else None
+    extension = Extension(base.size, (), (), ()) if terms is None else terms.extension
+    arguments = {
+        path.stem: (CountArgument(path, folder, share, path.stem, extension), path.stat().st_size) for path in shards
+    }
     results = run_phase(builder, "count", count_shard, arguments, settings.workers).values()
     with Progress("tokenizer: merge the counts", 2, "passes") as progress:
         runs = [builder.dir / name for result in results for name in result["runs"]]
@@ -89,7 +107,30 @@ def counted_units(run: Run) -> Artifact:
         units = _write(builder, at_least(floor, _merged(runs)))
         progress.advance(1)
     seen = {name: sum(one[name] for one in results) for name in ("documents", "characters")}
-    return builder.finish({**seen, "units": units, "least_count": floor})
+    counts = {**seen, "units": units, "least_count": floor}
+    if terms is not None:
+        terms.write(builder)
+        counts["terms"] = terms.counts()
+    return builder.finish(counts)
+
+
+def _terms(builder: Builder, run: Run, base: Extendable, shards: Sequence[Path], share: float) -> Terms:
+    settings = run.tokenizer
+    listed = listed_terms(builder, settings)
+
+    def count(strings: list[str]) -> Counted:
+        return count_in_shards(builder, list(shards), share, strings, settings.workers)
+
+    def in_house() -> Iterator[pa.RecordBatch]:
+        folder, nothing = Base.of_tokenizer(run).folder_without_weights(), Extension(base.size, (), (), ())
+        arguments = {
+            path.stem: (CountArgument(path, folder, share, f"found-{path.stem}", nothing), path.stat().st_size)
+            for path in shards
+            if path.stem.rsplit("-", 1)[0] in in_house_sources(run)
+        }
+        yield from units_of_runs(builder, run_phase(builder, "find", count_shard, arguments, settings.workers))
+
+    return chosen_terms(base, settings, listed, count, in_house())
 
 
 def count_shard(claim: Claim, argument: CountArgument) -> dict[str, Any]:
@@ -97,14 +138,12 @@ def count_shard(claim: Claim, argument: CountArgument) -> dict[str, Any]:
     seen = {"documents": 0, "characters": 0}
 
     def sampled() -> Iterator[pa.LargeStringArray]:
-        for batch in read_batches([argument.shard], ["id", "text"]):
-            sampled_N = [int(id_[:13], 16) < argument.share * 16**13 for id_ in batch.column("id").to_pylist()]
-            text = batch.column("text").filter(pa.array(sampled_N, pa.bool_()))
+        for text in sampled_texts(argument.shard, argument.share):
             seen["documents"] += len(text)
             seen["characters"] += pc.sum(pc.utf8_length(text)).as_py() or 0
             yield from pieces(text, _PIECE_BYTES)
 
-    runs = spilled_runs(claim, argument.shard.stem, open_tokenizer(argument.base), sampled())
+    runs = spilled_runs(claim, argument.name, with_terms(open_tokenizer(argument.base), argument.terms), sampled())
     return {**seen, "runs": runs}
 
 

@@ -11,14 +11,14 @@ from tokenizer.base import Base
 from tokenizer.base_shape import BaseShape
 from tokenizer.budget import tokens_by_language
 from tokenizer.counted import counted_units, unit_batches
-from tokenizer.expected import frequent_units
 from tokenizer.extendable import Extendable, Extension
 from tokenizer.gain import Known, Point, points
-from tokenizer.learn import extend
+from tokenizer.learn_beside_terms import at_least_terms, extend_with_terms, frequent_texts
 from tokenizer.open import open_tokenizer
 from tokenizer.recommend import Recommendation, recommend
 from tokenizer.shown_texts import texts_by_group
 from tokenizer.stage import tokenizer_plan
+from tokenizer.terms import Terms
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,12 @@ def curve_of_run(run: Run) -> Curve:
 def learned_curve(run: Run, base: Extendable, corpus: Artifact, units: Artifact) -> Curve:
     """The same from what is already open."""
     settings = run.tokenizer
-    extension = extend(base, unit_batches(units), settings.auto.most, settings.min_count)
+    terms = Terms.read(units.dir)
+    extension = extend_with_terms(base, terms, unit_batches(units), settings.auto.most, settings.min_count)
     known = Known(
         texts_by_group(run, corpus),
         settings.languages,
-        frequent_units(base, unit_batches(units)),
+        frequent_texts(base, terms, unit_batches(units)),
         int(units.counts["characters"]),
         BaseShape.of(Base.of_model(run).config_folder()),
         tokens_by_language(run),
@@ -70,4 +71,4 @@ def learned_curve(run: Run, base: Extendable, corpus: Artifact, units: Artifact)
         settings.auto.seen,
     )
     found = points(base, extension, known)
-    return Curve(extension, found, recommend(found, settings.auto), known.characters)
+    return Curve(extension, found, at_least_terms(recommend(found, settings.auto), terms), known.characters)

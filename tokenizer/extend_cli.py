@@ -20,6 +20,13 @@ def add_extend(commands: Any) -> None:
     files.add_argument("--base", metavar="DIR", help="folder of the base, or its name on the hub")
     files.add_argument("--text", nargs="+", default=[], metavar="PATH", help="files, folders or globs to learn from")
     files.add_argument("--add", type=_number, metavar="N|auto", help="new tokens")
+    files.add_argument(
+        "--terms",
+        nargs="+",
+        default=[],
+        metavar="PATH",
+        help="lists of terms that become tokens: one a line, # remarks",
+    )
     files.add_argument("--out", type=Path, metavar="DIR", help="where the extended tokenizer is written")
     files.add_argument("--language", default="ja", help="language of the texts (default ja)")
     files.add_argument("--text-key", default="text", metavar="KEY", help="field that holds the text (default text)")
@@ -36,6 +43,7 @@ def _extend(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> N
     needed = {"--base": arguments.base, "--text": arguments.text, "--add": arguments.add, "--out": arguments.out}
     given = [option for option, value in needed.items() if value is not None and value != []]
     if arguments.run_file is not None:
+        given += ["--terms"] if arguments.terms else []
         if given:
             parser.error(f"{', '.join(given)}: the run file says that; remove it, or the run file")
         do_stage(arguments, _STAGE)
@@ -56,6 +64,8 @@ def _extend_files(arguments: argparse.Namespace) -> None:
 
     log.set_up()
     of_options = [f"add={arguments.add}", f"languages=[{arguments.language}]"]
+    if arguments.terms:
+        of_options.append(f"terms={json.dumps(arguments.terms, ensure_ascii=False)}")
     settings = assigned([*arguments.overrides, *of_options], Tokenizer)
     made = extend_by_files(
         arguments.base, arguments.text, arguments.out, settings, arguments.workers, text_key=arguments.text_key
@@ -69,6 +79,11 @@ def _extend_files(arguments: argparse.Namespace) -> None:
         base, extended = figures["base"], figures["extended"]
         if base and extended:
             say(f"{base:.3f} -> {extended:.3f}  characters per token, {language} ({extended / base - 1:+.1%})")
+    if "terms" in counts:
+        terms = counts["terms"]
+        say(f"{terms['terms']:>12,}  terms, by {terms['tokens']:,} of the new tokens; all in terms.jsonl")
+        for why, number in terms["left_out"].items():
+            say(f"{number:>12,}  left out: {why}")
     if "choice" in counts:
         say(counts["choice"]["reason"])
     say(str(made.dir / "hf"))

@@ -6,8 +6,8 @@ their ids, to measure on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,19 +25,23 @@ from corpus.tally import Tally
 from corpus.tasks import run_phase
 from tokenizer.base import Base
 from tokenizer.base_shape import BaseShape
-from tokenizer.expected import frequent_units
-from tokenizer.extendable import Extendable
+from tokenizer.counted_terms import listed_terms, note_term_files, summed, units_of_runs
+from tokenizer.extendable import Extendable, Extension
 from tokenizer.gain import Known, points
-from tokenizer.learn import extend
+from tokenizer.learn_beside_terms import at_least_terms, extend_with_terms, frequent_texts
 from tokenizer.named_texts import documents_of, named_shards
 from tokenizer.open import open_tokenizer
 from tokenizer.recommend import Recommendation, recommend
-from tokenizer.sorted_runs import MOST_UNITS, at_least, floor_for, merged, read_run, spilled_runs
-from tokenizer.stage import only_tokenizer_files
+from tokenizer.sorted_runs import MOST_UNITS, at_least, floor_for, spilled_runs
+from tokenizer.stage import only_tokenizer_files, term_files
+from tokenizer.term_counts import TermCounter
+from tokenizer.term_tokens import with_terms
+from tokenizer.terms import Counted, Terms, chosen_terms
 from tokenizer.written import Made, NewRows, write_extension
 
 KIND, VERSION = "tokenizer_of_files", 1
 Units = Callable[[], Iterator[pa.RecordBatch]]
+Arguments = dict[str, tuple["CountFilesArgument", int]]
 
 # One document in so many is held out; of those, so many of each shard are measured on.
 _HELD_OUT, _MEASURED = 20, 200
@@ -51,6 +55,22 @@ class CountFilesArgument:
     source: Source
     base: Path
     share: float
+    terms: Extension
+    """Tokens that the base has beside its own."""
+    name: str
+    """Of the runs, and of the documents to measure on."""
+    strings: tuple[str, ...] = ()
+    """To count instead of units."""
+
+
+@dataclass(frozen=True)
+class LearnedFrom:
+    """What was counted, and texts to measure on."""
+
+    units: Units
+    terms: Terms | None
+    characters: int
+    held_out: list[str]
 
 
 def extend_by_files(
@@ -71,89 +91,118 @@ def extend_by_files(
     folder = named.folder_without_weights()
     tokenizer = open_tokenizer(folder)
     config = {**settings.digested(), "base": base, "text_key": text_key}
-    builder = build(out, kind=KIND, version=VERSION, config=config, inputs={**raw, "base": files})
+    builder = build(
+        out, kind=KIND, version=VERSION, config=config, inputs={**raw, "base": files, **term_files(settings)}
+    )
     if builder.complete is not None:
         return builder.complete
     size = sum(total_bytes(some) for some in raw.values())
     share = min(1.0, settings.sample_bytes / max(1, size))
+    nothing = Extension(tokenizer.size, (), (), ())
     arguments = {
-        key: (CountFilesArgument(shard, sources[shard.pieces[0].source], folder, share), shard.bytes)
+        key: (CountFilesArgument(shard, sources[shard.pieces[0].source], folder, share, nothing, key), shard.bytes)
         for key, shard in shards.items()
     }
-    results = run_phase(builder, "count", count_files, arguments, workers).values()
+    terms = _terms(builder, settings, tokenizer, arguments, workers) if settings.asks_for_terms else None
+    if terms is not None:
+        arguments = _changed(arguments, lambda one: replace(one, terms=terms.extension))
+    results = run_phase(builder, "count", count_files, arguments, workers)
     tally = Tally()
-    for result in results:
-        tally.merge(Tally.from_json(result))
+    for result in results.values():
+        tally.merge(Tally.from_json(result["tally"]))
     if not tally.counts["characters"]:
         reasons = ", ".join(sorted({one.reason for one in tally.quarantine})) or "no file has a document"
         raise UserError(f"--text: there is no text in {', '.join(paths)} ({reasons})")
-    units = _merged_units(builder)
-    made = _made(builder, settings, folder, tokenizer, units, tally.counts["characters"])
-    texts = _held_out(builder)
+    units, texts = _frequent_units(builder, results), _held_out(builder, shards)
+    made = _made(settings, folder, tokenizer, LearnedFrom(units, terms, tally.counts["characters"], texts))
     made.refuse_broken(texts, units())
+    note_term_files(builder, settings)
     rows = NewRows(settings.init, 0, units)
     return write_extension(builder, made, rows, files, {settings.languages[0]: texts})
 
 
+def _changed(arguments: Arguments, change: Callable[[CountFilesArgument], CountFilesArgument]) -> Arguments:
+    return {key: (change(argument), size) for key, (argument, size) in arguments.items()}
+
+
+def _terms(builder: Builder, settings: Tokenizer, base: Extendable, arguments: Arguments, workers: int) -> Terms:
+    """Of files that are named by hand all are in-house."""
+
+    def count(strings: list[str]) -> Counted:
+        counting = _changed(arguments, lambda one: replace(one, strings=tuple(strings)))
+        return summed(run_phase(builder, "terms", count_terms_of_files, counting, workers), len(strings))
+
+    def in_house() -> Iterator[pa.RecordBatch]:
+        finding = _changed(arguments, lambda one: replace(one, name=f"found-{one.name}"))
+        yield from units_of_runs(builder, run_phase(builder, "find", count_files, finding, workers))
+
+    return chosen_terms(base, settings, listed_terms(builder, settings), count, in_house())
+
+
+def count_terms_of_files(_: Claim, argument: CountFilesArgument) -> dict[str, Any]:
+    """How often each string stands in what is learned from of a shard, and its characters."""
+    tally, counter = Tally(), TermCounter(argument.strings)
+    for text in _learned_from(argument, tally, [], []):
+        counter.add(text.to_pylist())
+    return {"counts": counter.counts, "characters": tally.counts["characters"]}
+
+
 def count_files(claim: Claim, argument: CountFilesArgument) -> dict[str, Any]:
     """Count the units of a shard, and keep some documents to measure on; gives the tally."""
-    tally, base = Tally(), open_tokenizer(argument.base)
+    tally, base = Tally(), with_terms(open_tokenizer(argument.base), argument.terms)
     held_out: list[str] = []
     others: list[str] = []
-
-    def learned_from() -> Iterator[pa.LargeStringArray]:
-        for id_, text in documents_of(argument.shard, argument.source, tally):
-            drawn = int(id_[:13], 16)
-            if drawn % _HELD_OUT == 0 and len(held_out) < _MEASURED:
-                held_out.append(text)
-            elif drawn < argument.share * 16**13:
-                tally.add("characters", len(text))
-                if len(others) < _MEASURED:
-                    others.append(text)
-                yield pa.array([text], pa.large_string())
-
-    spilled_runs(claim, argument.shard.key, base, learned_from())
-    with ShardWriter(claim, f"{TASKS}/held_out/{argument.shard.key}.parquet", PASSING) as writer:
+    runs = spilled_runs(claim, argument.name, base, _learned_from(argument, tally, held_out, others))
+    with ShardWriter(claim, f"{TASKS}/held_out/{argument.name}.parquet", PASSING) as writer:
         learned = pa.array([False] * len(held_out) + [True] * len(others))
         writer.add(pa.table({"text": pa.array([*held_out, *others], pa.large_string()), "learned": learned}))
-    return tally.to_json()
+    return {"tally": tally.to_json(), "runs": runs}
 
 
-def _made(builder: Builder, settings: Tokenizer, folder: Path, base: Extendable, units: Units, characters: int) -> Made:
-    budget = settings.most_new_tokens
-    extension = extend(base, units(), budget, settings.min_count)
+def _learned_from(
+    argument: CountFilesArgument, tally: Tally, held_out: list[str], others: list[str]
+) -> Iterator[pa.LargeStringArray]:
+    """The texts that are learned from, one at a time; the lists are given those to measure on."""
+    for id_, text in documents_of(argument.shard, argument.source, tally):
+        drawn = int(id_[:13], 16)
+        if drawn % _HELD_OUT == 0 and len(held_out) < _MEASURED:
+            held_out.append(text)
+        elif drawn < argument.share * 16**13:
+            tally.add("characters", len(text))
+            if len(others) < _MEASURED:
+                others.append(text)
+            yield pa.array([text], pa.large_string())
+
+
+def _made(settings: Tokenizer, folder: Path, base: Extendable, learned_from: LearnedFrom) -> Made:
+    terms, units = learned_from.terms, learned_from.units
+    extension = extend_with_terms(base, terms, units(), settings.most_new_tokens, settings.min_count)
     if settings.add != "auto":
-        return Made(folder, base, extension, None)
+        return Made(folder, base, extension, None, terms)
     # Nobody knows here how long training will be: only the gain decides.
-    language = settings.languages[0]
     known = Known(
-        {language: _held_out(builder)},
+        {settings.languages[0]: learned_from.held_out},
         settings.languages,
-        frequent_units(base, units()),
-        characters,
+        frequent_texts(base, terms, units()),
+        learned_from.characters,
         BaseShape.of(folder),
         {},
         settings.init.pad_to_multiple,
         settings.auto.seen,
     )
-    advice = recommend(points(base, extension, known), settings.auto)
+    advice = at_least_terms(recommend(points(base, extension, known), settings.auto), terms)
     reason = f"{advice.reason} (how often training meets them is not known without a run file)"
-    return Made(folder, base, extension.beginning(advice.add), Recommendation(advice.add, reason))
+    return Made(folder, base, extension.beginning(advice.add), Recommendation(advice.add, reason), terms)
 
 
-def _merged_units(builder: Builder) -> Units:
+def _frequent_units(builder: Builder, results: Mapping[str, Any]) -> Units:
     """What gives the units of all shards, each once; the rarest go where there are too many."""
-    runs = sorted((builder.dir / TASKS / "runs").glob("*.parquet"))
-
-    def units() -> Iterator[pa.RecordBatch]:
-        return merged([read_run(path) for path in runs])
-
-    floor = floor_for(MOST_UNITS, units())
-    return lambda: at_least(floor, units())
+    floor = floor_for(MOST_UNITS, units_of_runs(builder, results))
+    return lambda: at_least(floor, units_of_runs(builder, results))
 
 
-def _held_out(builder: Builder) -> list[str]:
+def _held_out(builder: Builder, names: Iterable[str]) -> list[str]:
     """Texts that nothing was learned from; of few documents none may be held out, and then those that were."""
-    paths = sorted((builder.dir / TASKS / "held_out").glob("*.parquet"))
+    paths = [builder.dir / TASKS / "held_out" / f"{name}.parquet" for name in sorted(names)]
     rows = [row for path in paths for row in pq.read_table(path).to_pylist()]
     return [row["text"] for row in rows if not row["learned"]] or [row["text"] for row in rows]

@@ -37,6 +37,8 @@ class Extension:
     """How often each token's first merge applied in the text it was learned from."""
     total: int = 0
     """Tokens of that text as the base cuts it; not needed where tokens are joined by merges."""
+    scores: tuple[float, ...] = ()
+    """Of the first tokens, as a Unigram has them; the others' come from their counts."""
 
     @property
     def numbered(self) -> dict[int, bytes]:
@@ -46,7 +48,7 @@ class Extension:
     def beginning(self, count: int) -> Extension:
         """The extension by the first tokens only: any beginning of an extension is one."""
         merges = tuple(merge for merge in self.merges if merge.result < self.first + count)
-        return Extension(self.first, self.tokens[:count], merges, self.counts[:count], self.total)
+        return Extension(self.first, self.tokens[:count], merges, self.counts[:count], self.total, self.scores[:count])
 
     def without(self, contents: frozenset[bytes]) -> Extension:
         """The others, numbered anew; without merges, for kinds that have none."""

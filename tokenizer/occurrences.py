@@ -30,24 +30,31 @@ def occurrences(
     numbered = enumerate(spellings, start=extension.first)
     whole = {spelling: number for number, spelling in numbered if number not in merged}
     lengths = sorted({len(spelling) for spelling in whole}, reverse=True)
+    # Units may already hold tokens of terms.
+    spelt = dict(enumerate(spellings, start=extension.first))
     rank = {(merge.left, merge.right): (number, merge) for number, merge in enumerate(extension.merges)}
     found: list[Counter[tuple[int, ...]]] = [Counter() for _ in extension.tokens]
     for batch in unit_runs:
         for unit, count in zip(batch.column("unit").to_pylist(), batch.column("count").to_pylist(), strict=True):
-            for token, pieces in _joined(_whole(unpack_unit(unit), whole, lengths), rank):
+            for token, pieces in _joined(_whole(unpack_unit(unit), whole, lengths, spelt), rank):
                 if token >= extension.first:
                     found[token - extension.first][pieces] += count
     return found
 
 
-def _whole(unit: tuple[int, ...], whole: Mapping[tuple[int, ...], int], lengths: Sequence[int]) -> list[Piece]:
+def _whole(
+    unit: tuple[int, ...],
+    whole: Mapping[tuple[int, ...], int],
+    lengths: Sequence[int],
+    spelt: Mapping[int, tuple[int, ...]],
+) -> list[Piece]:
     """The unit with what no merge builds put together."""
     pieces: list[Piece] = []
     at = 0
     while at < len(unit):
         found = next((unit[at : at + length] for length in lengths if unit[at : at + length] in whole), None)
-        pieces.append((unit[at], (unit[at],)) if found is None else (whole[found], found))
-        at += len(pieces[-1][1])
+        pieces.append((unit[at], spelt.get(unit[at], (unit[at],))) if found is None else (whole[found], found))
+        at += 1 if found is None else len(found)
     return pieces
 
 

@@ -85,8 +85,10 @@ class SpUnigram(SpTokenizer):
         # What the list lacks up to the first new token; the lowest score, so that unknown characters keep theirs.
         vocab += [[added.get(number, f"<hole_{number}>"), lowest] for number in range(len(vocab), self.size)]
         scored = []
-        for content, count in zip(extension.tokens, extension.counts, strict=True):
-            score = math.log(count / max(extension.total, count, 1))
+        shares = [
+            math.log(count / max(extension.total, count, 1)) for count in extension.counts[len(extension.scores) :]
+        ]
+        for content, score in zip(extension.tokens, [*extension.scores, *shares], strict=True):
             # As it comes back from tokenizer.model, which holds 32 bits of it.
             rounded = float(np.float32(min(max(score, lowest), highest)))
             scored.append((content.decode().replace(" ", SPACE), rounded))

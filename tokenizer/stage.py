@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from configs.raw_input import RawFile
+from configs.raw_input import RawFile, find_files
 from configs.schema.run import Run
+from configs.schema.tokenizer import Tokenizer
 from configs.stage import StagePlan
+from corpus.documents import sources_in
 from corpus.stage import corpus_dir
 from tokenizer.base import Base
 
@@ -24,8 +26,25 @@ def tokenizer_plan(run: Run) -> StagePlan:
     config["language_of"] = {name: source.language for name, source in run.corpus.sources.items()}
     if "random" in (run.tokenizer.init.method, run.tokenizer.init.output_method):
         config["seed"] = run.run.seed
-    upstream, raw = {"corpus": corpus_dir(run)}, {"base": tokenizer_files(run)}
+    if run.tokenizer.found_words.most:
+        config["in_house"] = in_house_sources(run)
+    upstream, raw = {"corpus": corpus_dir(run)}, {"base": tokenizer_files(run), **term_files(run.tokenizer)}
     return StagePlan("tokenizer", tokenizer_dir(run), KIND, VERSION, config, upstream, raw)
+
+
+def in_house_sources(run: Run) -> list[str]:
+    """Of the sources that are learned from those that say who may see them."""
+    names = sources_in(run.corpus, run.tokenizer.languages)
+    return [name for name in names if run.corpus.sources[name].access]
+
+
+def term_files(settings: Tokenizer) -> dict[str, tuple[RawFile, ...]]:
+    """The files of the term lists, by names that no other input has.
+
+    Raises:
+        UserError: if a path names nothing.
+    """
+    return {f"terms{at}": find_files(path, what="tokenizer.terms") for at, path in enumerate(settings.terms)}
 
 
 def tokenizer_files(run: Run) -> tuple[RawFile, ...] | str:

@@ -4,6 +4,7 @@ hf/                the extended tokenizer as Hugging Face files, and whatever el
 new_rows.json      recipe of the embedding rows: for each new token the old tokens that used to spell it (recipe.py)
 new_tokens.jsonl   the new tokens for people: id, text, count
 fertility.json     characters per token by language, for a few numbers of new tokens
+terms.jsonl        with term lists or found words: what became of each
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ from tokenizer.occurrences import occurrences
 from tokenizer.recipe import NEW_ROWS, Recipe
 from tokenizer.recommend import Recommendation
 from tokenizer.reload import refuse_reloaded_otherwise
+from tokenizer.term_tokens import with_terms
+from tokenizer.terms import TERMS, Terms
 from tokenizer.write import copy_tokenizer_files, hash_base_files
 
 
@@ -43,6 +46,8 @@ class Made:
     extension: Extension
     choice: Recommendation | None
     """Why it has so many tokens; none where the user said how many."""
+    terms: Terms | None = None
+    """Those whose tokens come first."""
 
     @cached_property
     def extended(self) -> Extendable:
@@ -52,7 +57,10 @@ class Made:
     def refuse_broken(self, texts: Iterable[str], units: Iterable[pa.RecordBatch]) -> None:
         """Raise a UserError if an invariant does not hold."""
         violations = check(self.base, self.extended, texts)
-        violations += check_units(self.base, self.extension.tokens, units)
+        # The tokens of terms stand in units as the base's own: a listed one may cross morphemes, a found one is a unit.
+        terms = Extension(self.base.size, (), (), ()) if self.terms is None else self.terms.extension
+        learned = self.extension.tokens[len(terms.tokens) :]
+        violations += check_units(with_terms(self.base, terms), learned, units)
         if violations:
             told = "; ".join(f"{violation.invariant}: {violation.detail}" for violation in violations)
             raise UserError(
@@ -107,6 +115,10 @@ def write_extension(
         "invariants": f"{' '.join(extended.invariants)} hold",
         "base_exceptions": base_exceptions(base, shown),
     }
+    if made.terms is not None:
+        with builder.file(TERMS) as out:
+            out.write(made.terms.lines())
+        counts["terms"] = made.terms.counts()
     if made.choice is not None:
         counts["choice"] = {"add": made.choice.add, "reason": made.choice.reason}
     return builder.finish(counts)

@@ -49,6 +49,13 @@ class Run(Section):
                 return f"stage {name!r} mixes {', '.join(strangers)}, which corpus.sources and token_sources lack"
         return None
 
+    @rule("tokenizer.found_words")
+    def words_are_found_in_house(self) -> str | None:
+        learned = [one for one in self.corpus.sources.values() if one.language in self.tokenizer.languages]
+        if self.tokenizer.found_words.most and not any(one.access for one in learned):
+            return "are looked for in sources with access, and no source of tokenizer.languages has that key"
+        return None
+
     @rule("pretrain.token_sources")
     def names_are_unique(self) -> str | None:
         twice = sorted(set(self.corpus.sources) & set(self.pretrain.token_sources))

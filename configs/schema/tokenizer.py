@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -46,6 +46,18 @@ class Auto(Section):
     """At most this share of the new tokens may be seldom seen within the tokens of pretrain.stages."""
 
 
+class FoundWords(Section):
+    """Words of in-house text that become tokens by themselves."""
+
+    most: int = Field(default=0, ge=0, le=100_000)
+    """Of the words that qualify, so many that save most tokens; 0 looks for none. They are looked for in sources with
+    `access`, and listed in `terms.jsonl` of the run's `units` and `tokenizer`."""
+    min_count: int = Field(default=100, ge=1)
+    """A word must stand so often in these sources."""
+    min_pieces: int = Field(default=5, ge=2)
+    """The base must cut a word into so many tokens."""
+
+
 class Tokenizer(Section):
     """Extension of the base's tokenizer by frequent units of the corpus."""
 
@@ -60,6 +72,14 @@ class Tokenizer(Section):
     """Sources in these languages are learned from."""
     min_count: int = Field(default=5, ge=1)
     """A token must occur at least so often in the text it is learned from."""
+    terms: tuple[str, ...] = ()
+    """Files, folders or globs of term lists: text with a term a line, # begins a remark. Each term becomes one token,
+    before anything is learned, and so does what it is joined from; all of these are part of `add`. A term may stand
+    across morphemes. What becomes of each is listed in `terms.jsonl` of the run's `units` and `tokenizer`."""
+    terms_min_count: int = Field(default=100, ge=1)
+    """A term that stands less often in the text that is learned from is left out. An input row of a new token gains
+    little from more than 100 places (arXiv:2505.20133), and one that is met more seldom hardly learns."""
+    found_words: FoundWords = FoundWords()
     sample_bytes: int = Field(default=10_000_000_000, ge=1)
     """Text to learn from; a larger corpus is sampled by document id."""
     init: Init = Init()
@@ -70,6 +90,37 @@ class Tokenizer(Section):
     def most_new_tokens(self) -> int:
         """So many at most."""
         return self.auto.most if self.add == "auto" else self.add
+
+    @property
+    def asks_for_terms(self) -> bool:
+        """Whether there may be tokens that are not learned."""
+        return bool(self.terms) or self.found_words.most > 0
+
+    @property
+    def of_terms(self) -> dict[str, Any]:
+        """The values that say which; none without any, so that nobody's directory changes by keys that are not used."""
+        if not self.asks_for_terms:
+            return {}
+        return {"terms_min_count": self.terms_min_count, "found_words": self.found_words.digested()}
+
+    def digested(self) -> dict[str, Any]:
+        # Of lists their bytes count, not their paths: they are raw files.
+        values = super().digested()
+        for name in ("terms", "terms_min_count", "found_words"):
+            del values[name]
+        return {**values, **self.of_terms}
+
+    @rule("terms")
+    def terms_are_part_of_add(self) -> str | None:
+        if self.terms and self.add == 0:
+            return "would be new tokens, and tokenizer.add is 0; set it to the number of new tokens, or to auto"
+        return None
+
+    @rule("found_words")
+    def found_words_are_part_of_add(self) -> str | None:
+        if self.found_words.most and self.add == 0:
+            return "would be new tokens, and tokenizer.add is 0; set it to the number of new tokens, or to auto"
+        return None
 
     @rule("revision")
     def revision_of_a_base(self) -> str | None:

@@ -1,0 +1,53 @@
+"""Learning from units in which terms are tokens already: what is asked of `learn` where there are terms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pyarrow as pa
+
+from configs.errors import UserError
+from tokenizer.expected import frequent_units
+from tokenizer.extendable import Extendable, Extension
+from tokenizer.learn import extend
+from tokenizer.recommend import Recommendation
+from tokenizer.term_tokens import following, with_terms
+from tokenizer.terms import Terms
+
+
+def extend_with_terms(
+    base: Extendable, terms: Terms | None, units: Iterable[pa.RecordBatch], budget: int, min_count: int
+) -> Extension:
+    """The tokens of the terms, and learned ones up to `budget` in all.
+
+    Args:
+        units: in ids of the base with the terms' tokens.
+    Raises:
+        UserError: if the terms alone need more.
+    """
+    if terms is None:
+        return extend(base, units, budget, min_count)
+    needed = len(terms.extension.tokens)
+    if needed > budget:
+        raise UserError(
+            f"tokenizer.terms: {len(terms.taken):,} terms and what they are joined from need {needed:,} new tokens, "
+            f"more than the {budget:,} of tokenizer.add (of tokenizer.auto.most with auto); raise that, or leave rare "
+            "terms out by terms_min_count or found_words"
+        )
+    words = extend(with_terms(base, terms.extension), units, budget - needed, min_count)
+    return following(base, terms.extension, words)
+
+
+def frequent_texts(base: Extendable, terms: Terms | None, units: Iterable[pa.RecordBatch]) -> list[tuple[str, int]]:
+    """Text and count of the most frequent units, and of the terms, which stand in no unit across morphemes."""
+    if terms is None:
+        return frequent_units(base, units)
+    return [*frequent_units(with_terms(base, terms.extension), units), *terms.taken]
+
+
+def at_least_terms(advice: Recommendation, terms: Terms | None) -> Recommendation:
+    """The advice, or all tokens of the terms if it is less: these were asked for."""
+    needed = 0 if terms is None else len(terms.extension.tokens)
+    if advice.add >= needed:
+        return advice
+    return Recommendation(needed, f"{needed:,} new tokens for terms; beyond these: {advice.reason}")
