@@ -30,9 +30,13 @@ class Comparison:
     texts: int
 
 
-def compare(base: Extendable, extended: Extendable, texts: Iterable[str]) -> Comparison:
+def compare(
+    base: Extendable, extended: Extendable, texts: Iterable[str], may_cross: frozenset[int] = frozenset()
+) -> Comparison:
     """Check every invariant that can be without what the extension was learned from.
 
+    Args:
+        may_cross: ids of new tokens that I9 is not asked of: of listed terms.
     Raises:
         UserError: if they are of different kinds, so that one cannot be an extension of the other.
     """
@@ -41,7 +45,7 @@ def compare(base: Extendable, extended: Extendable, texts: Iterable[str]) -> Com
             f"{extended.where}: is {extended.kind}, {base.where} is {base.kind}; only tokenizers of one kind can be "
             "an extension of one another"
         )
-    crossing = _Crossing(base, extended)
+    crossing = _Crossing(base, extended, may_cross)
     read = _Counted(crossing.seen(texts))
     violations = check(base, extended, read)
     not_checked = {} if "I4" in extended.invariants else {"I4": f"{extended.kind} does not promise it"}
@@ -70,8 +74,8 @@ class _Counted:
 class _Crossing:
     """I9 from outside: new tokens that always stand across a morpheme boundary were hardly learned between two."""
 
-    def __init__(self, base: Extendable, extended: Extendable) -> None:
-        self._first, self._extended = base.size, extended
+    def __init__(self, base: Extendable, extended: Extendable, may_cross: frozenset[int]) -> None:
+        self._first, self._extended, self._may_cross = base.size, extended, may_cross
         self._inside: Counter[int] = Counter()
         self._across: Counter[int] = Counter()
 
@@ -88,7 +92,7 @@ class _Crossing:
         cuts, end = morpheme_cuts(self._extended.normalised(text)), 0
         for number in ids:
             start, end = end, end + len(self._extended.bytes_of[number])
-            if number >= self._first:
+            if number >= self._first and number not in self._may_cross:
                 across = any(cut in cuts for cut in range(start + 1, end))
                 (self._across if across else self._inside)[number] += 1
 

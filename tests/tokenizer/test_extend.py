@@ -47,9 +47,8 @@ SENTENCES = [
 ]
 
 
-@pytest.fixture
-def run(tmp_path: Path, base_folder: Path) -> Run:
-    """A run with a corpus of a few documents."""
+def write_run(tmp_path: Path) -> Path:
+    """Write a run file and the few documents of its corpus."""
     for folder in ("ja", "en"):
         (tmp_path / folder).mkdir()
     for number in range(12):
@@ -58,7 +57,13 @@ def run(tmp_path: Path, base_folder: Path) -> Run:
         english = f"Document {number} tells how pump {number * 7} is checked. " * 2
         (tmp_path / "en" / f"{number:02}.txt").write_text(english + "The valve is closed first, then the hose.")
     (tmp_path / "run.yaml").write_text(RUN_FILE.format(root=tmp_path))
-    return load(tmp_path / "run.yaml", Run)
+    return tmp_path / "run.yaml"
+
+
+@pytest.fixture
+def run(tmp_path: Path, base_folder: Path) -> Run:
+    """A run with a corpus of a few documents."""
+    return load(write_run(tmp_path), Run)
 
 
 def test_the_folder_loads_through_autotokenizer_with_equal_ids(run: Run) -> None:

@@ -1,19 +1,34 @@
 from __future__ import annotations
 
+import re
+import shutil
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.tokenizer.sp_models import TEXTS, sp_bpe, sp_unigram
+from tests.tokenizer.sp_models import TEXTS, V1, V3, sp_bpe, sp_unigram
 from tokenizer.byte_bpe import ByteBpe
 from tokenizer.extendable import Extendable, Extension
 from tokenizer.invariants import check
 from tokenizer.learn import extend
+from tokenizer.open import open_tokenizer
 from tokenizer.term_tokens import ACROSS_WORDS, Term, following, term_tokens, with_terms
 from tokenizer.units import count_units, to_batch
 
 # Across morphemes, across one another, with characters that no base of a test has as a piece, one of four bytes.
-LISTED = ("定量ポンプの点検", "ポンプの点検では", "品質保証課", "保証課が保管", "較正の結果", "鑽孔機", "𠮷野弁", "弁", "検表に")
+LISTED = (
+    "定量ポンプの点検",
+    "ポンプの点検では",
+    "品質保証課",
+    "保証課が保管",
+    "較正の結果",
+    "鑽孔機",
+    "𠮷野弁",
+    "弁",
+    "検表に",
+)
 
 
 @pytest.fixture(scope="module", params=["byte-level", "SentencePiece BPE", "SentencePiece Unigram"])
@@ -80,7 +95,7 @@ def test_any_beginning_of_the_tokens_is_an_extension(any_base: Extendable) -> No
 
 
 @given(st.lists(st.text(alphabet="点検表ポンプ弁のは較正鑽𠮷ABー", min_size=1, max_size=8), max_size=6, unique=True))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_whatever_the_terms_all_invariants_hold_and_each_is_a_token_or_refused(
     any_base: Extendable, terms: list[str]
 ) -> None:
@@ -92,3 +107,26 @@ def test_whatever_the_terms_all_invariants_hold_and_each_is_a_token_or_refused(
     known = any_base.bytes_of.values()
     kept = [term for term in terms if term not in refused and term.encode() not in known]
     assert [term for term in kept if len(plain.encode(term)) != 1] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["SmolLM2", "Mistral v1", "Mistral v3"])
+def test_real_bases_make_one_token_of_real_terms(name: str, tmp_path: Path) -> None:
+    folder = Path("models/smollm2-135m-instruct")
+    if name != "SmolLM2":
+        folder = tmp_path
+        shutil.copy(V1 if name == "Mistral v1" else V3, tmp_path / "tokenizer.model")
+    elif not folder.exists():
+        pytest.skip("the model is not there; see the quickstart")
+    base = open_tokenizer(folder)
+    texts = [path.read_text(errors="ignore") for path in sorted(Path("configs/quickstart").rglob("*.txt"))]
+    # Whatever stands between marks: names of things, and half sentences across many morphemes.
+    words = {word for text in texts for word in re.findall(r"[^\W\d_]{2,20}", text) if not word.isascii()}
+    wanted = [term for term in sorted(words)[::9] if term.encode() not in base.bytes_of.values()]
+    assert len(wanted) > 100
+    found, refused = term_tokens(base, [Term(term, 10) for term in wanted], 100_000)
+    extended = base.extended(found)
+    assert check(base, extended, [*texts, *wanted]) == []
+    plain = extended.without_shortcut()
+    assert [term for term in wanted if term not in refused and len(plain.encode(term)) != 1] == []
+    assert len(refused) <= len(wanted) // 10
