@@ -148,8 +148,8 @@ def run(tmp_path: Path, base_folder: Path) -> Path:
 
 
 def test_a_run_with_terms_and_found_words(run: Path, base_folder: Path) -> None:
-    words = (f"tokenizer.terms=[{run.parent}/terms.txt]", "tokenizer.terms_min_count=2", "tokenizer.add=80")
-    words += ("tokenizer.found_words={most: 2, min_count: 5}", "tokenizer.init.method=align")
+    words = [f"tokenizer.terms=[{run.parent}/terms.txt]", "tokenizer.terms_min_count=2", "tokenizer.add=80"]
+    words += ["tokenizer.found_words={most: 2, min_count: 5}", "tokenizer.init.method=align"]
     settings = load(run, Run, words)
     build_corpus(settings)
     made = extend_tokenizer(settings)
