@@ -1,4 +1,4 @@
-"""The tasks about lines that many documents of a source share: counted by shard, merged by range of hashes.
+"""The tasks about lines and paragraphs that many documents share: counted by shard, merged by range of hashes.
 
 .tasks/lines/KEY.bin             lines of a shard's kept documents: hashes, ascending, then in how many each stands
 .tasks/repeated/SOURCE-AT.bin    hashes of the lines that go, ascending, of one range

@@ -11,7 +11,7 @@ from configs.schema.preset import load_preset
 from configs.schema.run import Run
 from configs.stage import StagePlan
 
-KIND, VERSION = "corpus", 2
+KIND, VERSION = "corpus", 3
 
 
 def corpus_dir(run: Run) -> Path:

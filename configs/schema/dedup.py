@@ -8,12 +8,12 @@ from configs.schema.section import Section, operational
 
 
 class RepeatedLines(Section):
-    """Lines that many documents of a source share: letterheads, form footers, signatures."""
+    """Lines, and paragraphs of lines, that many documents of a source share: letterheads, form footers, signatures."""
 
     min_documents: int = Field(default=5, ge=2)
-    """A line that stands in at least so many documents goes from all of them."""
+    """A line or paragraph that stands in at least so many documents goes from all of them."""
     min_characters: int = Field(default=8, ge=1)
-    """Shorter lines are never counted."""
+    """Shorter ones are never counted."""
 
 
 class Dedup(Section):
@@ -26,7 +26,7 @@ class Dedup(Section):
     rows: int = Field(default=8, ge=1, le=64)
     """Values per band."""
     lines: RepeatedLines | None = RepeatedLines()
-    """Repeated lines; null keeps them."""
+    """Repeated lines and paragraphs; null keeps them."""
     against: tuple[str, ...] = ()
     """Directories of existing corpora, of which signatures are read: what resembles a document that they kept goes."""
     memory_gb: float = operational(4.0, gt=0)

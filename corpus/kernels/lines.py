@@ -63,6 +63,34 @@ def hash_lines(offsets_N1: Int64, utf8: Bytes) -> tuple[Int64, UInt64, Int64]:
 
 
 @kernel
+def _hash_paragraphs(first_N1: Int64, hash_L: UInt64, characters_L: Int64, paragraph_L: UInt64, total_L: Int64) -> None:
+    for n in range(first_N1.size - 1):
+        begin, end = first_N1[n], first_N1[n + 1]
+        while begin < end:
+            state, total, line = np.uint64(0), 0, begin
+            while line < end and characters_L[line] > 0:
+                state = mixed((state ^ hash_L[line]) + np.uint64(0x9E3779B97F4A7C15))
+                total += characters_L[line]
+                line += 1
+            if line - begin > 1:
+                paragraph_L[begin:line], total_L[begin:line] = state, total
+            begin = line + 1
+
+
+def hash_paragraphs(first_N1: Int64, hash_L: UInt64, characters_L: Int64) -> tuple[UInt64, Int64]:
+    """For every line the hash and the length, without spaces, of the paragraph it stands in.
+
+    A paragraph has at least two lines, and ends at an empty one; a line that is none's has length 0.
+
+    Returns:
+        uint64 (L,): hashes; int64 (L,): characters.
+    """
+    paragraph_L, total_L = np.zeros(hash_L.size, np.uint64), np.zeros(hash_L.size, np.int64)
+    _hash_paragraphs(first_N1, hash_L, characters_L, paragraph_L, total_L)
+    return paragraph_L, total_L
+
+
+@kernel
 def _distinct(first_N1: Int64, hash_L: UInt64, counts_L: Flags, out_L: UInt64) -> Number:
     written = 0
     for n in range(first_N1.size - 1):

@@ -20,7 +20,11 @@ from tests.corpus.shared_texts import all_texts
 
 RUN = """
 run: {{name: large, dir: {root}/run, seed: 1}}
-corpus: {{workers: {workers}, sources: {{text: {{path: {text}, language: ja}}}}, limits: {{task_bytes: 1_000}}}}
+corpus:
+  workers: {workers}
+  sources: {{text: {{path: {text}, language: ja}}}}
+  limits: {{task_bytes: 1_000}}
+  dedup: {{memory_gb: 0.05}}
 pretrain: {{base: none, stages: {{all: {{tokens: 1, mixture: {{text: 1}}}}}}}}
 """
 

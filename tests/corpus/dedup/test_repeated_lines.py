@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from itertools import groupby
 
 import numpy as np
 import pytest
@@ -54,6 +55,33 @@ def test_the_same_line_is_found_at_every_indent_and_every_time(batch_of: Callabl
     assert tally.counts["lines_removed"] == 4
 
 
+@pytest.mark.parametrize(
+    ("documents", "goes"), [pytest.param(3, True, id="in three documents"), pytest.param(2, False, id="in two")]
+)
+def test_a_paragraph_of_lines_that_are_too_short_goes_from_the_bound_on(
+    batch_of: Callable[..., Batch], documents: int, goes: bool
+) -> None:
+    menu = "電話\n地図\n採用"
+    texts, tally = cleaned(batch_of(*(f"題{n}\n\n{menu}\n\n電話" for n in range(documents))))
+    assert texts == [f"題{n}\n\n電話" if goes else f"題{n}\n\n{menu}\n\n電話" for n in range(documents)]
+    assert tally.counts == ({"lines_removed": 9, "documents_with_lines_removed": 3} if goes else {})
+
+
+def test_a_paragraph_with_another_line_in_it_is_another(batch_of: Callable[..., Batch]) -> None:
+    texts, _ = cleaned(batch_of(*(f"題{n}\n\n電話\n第{n}\n地図" for n in range(3))))
+    assert texts == [f"題{n}\n\n電話\n第{n}\n地図" for n in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("paragraph", "goes"), [pytest.param("以上\nです", True, id="four"), pytest.param("以上\nで", False, id="three")]
+)
+def test_paragraphs_shorter_than_the_bound_are_never_counted(
+    batch_of: Callable[..., Batch], paragraph: str, goes: bool
+) -> None:
+    texts, _ = cleaned(batch_of(*(f"第{n}号の記録\n\n{paragraph}" for n in range(5))))
+    assert any(paragraph in text for text in texts) != goes
+
+
 def test_empty_lines_stay_and_gaps_close(batch_of: Callable[..., Batch]) -> None:
     texts, _ = cleaned(batch_of(*(f"題{n}\n\n{HEAD}\n\n文{n}" for n in range(3))))
     assert texts == [f"題{n}\n\n文{n}" for n in range(3)]
@@ -89,9 +117,12 @@ TEXTS = st.lists(
 def test_counts_are_those_of_a_plain_reading_however_the_documents_are_cut(
     batch_of: Callable[..., Batch], texts: list[str], cut: int
 ) -> None:
-    plain: Counter[str] = Counter()
+    plain: Counter[tuple[str, ...]] = Counter()
     for text in texts:
-        plain.update({line.replace(" ", "") for line in text.split("\n") if len(line.replace(" ", "")) >= 4})
+        lines = [line.replace(" ", "") for line in text.split("\n")]
+        blocks = {tuple(block) for filled, block in groupby(lines, bool) if filled}
+        chosen = {(line,) for line in lines} | {block for block in blocks if len(block) > 1}
+        plain.update(one for one in chosen if sum(map(len, one)) >= 4)
     parts = [part for part in (texts[:cut], texts[cut:]) if part]
     counted = [count_lines([batch_of(*part)], SETTINGS) for part in parts]
     together = count_lines([batch_of(*part) for part in parts], SETTINGS)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.batch import utf8_of
-from corpus.kernels.lines import distinct_lines, hash_lines, repeated_line_share
+from corpus.kernels.lines import distinct_lines, hash_lines, hash_paragraphs, repeated_line_share
 
 LINES = st.lists(st.text("ab漢𠮷 \t\u3000\n", max_size=12), min_size=1, max_size=5)
 TEXTS = LINES | st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=30), min_size=1, max_size=4)
@@ -90,3 +92,20 @@ def test_shares_by_hand(text: str, share: float) -> None:
 def test_no_documents_have_no_lines() -> None:
     first_N1, hash_L, characters_L = hash_lines(*utf8_of(pa.array([], pa.large_string())))
     assert (first_N1.tolist(), hash_L.size, characters_L.size) == ([0], 0, 0)
+
+
+@given(TEXTS)
+def test_paragraphs_are_those_of_a_plain_reading(texts: list[str]) -> None:
+    first_N1, hash_L, characters_L = hash_lines(*utf8_of(pa.array(texts, pa.large_string())))
+    paragraph_L, total_L = hash_paragraphs(first_N1, hash_L, characters_L)
+    plain: list[tuple[str, ...]] = []
+    for text in texts:
+        for filled, lines in groupby(map(without_space, text.split("\n")), bool):
+            block = tuple(lines)
+            plain += [block if filled and len(block) > 1 else ()] * len(block)
+    assert total_L.tolist() == [sum(map(len, block)) for block in plain]
+    hash_of: dict[tuple[str, ...], int] = {}
+    block_of: dict[int, tuple[str, ...]] = {}
+    for block, hashed in zip(plain, paragraph_L.tolist(), strict=True):
+        assert hash_of.setdefault(block, hashed) == hashed
+        assert block_of.setdefault(hashed, block) == block
