@@ -7,6 +7,7 @@ sequences; the untied base is the tied one with a copy of its embedding as outpu
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -38,6 +39,8 @@ from pretrain.schedule import lr_by_group, lr_share
 from tokenizer.embed import RowsOf
 from tokenizer.extend import extend_tokenizer
 from tokenizer.recipe import NEW_ROWS, Recipe
+
+_log = logging.getLogger(__name__)
 
 _RUN_FILE = "configs/quickstart.yaml"
 _OVERRIDES = (
@@ -93,6 +96,7 @@ def measure(
         for case in cases:
             for step, bits in lab.bits(case).items():
                 figures[f"rows/{case.name}/step_{step}"] = figure(bits, "bits", untouched_base=base)
+                _log.info("%s, step %d: %.3f bits per character; base %.3f", case.name, step, bits, base)
     if "rows/tied/mean/step_0" in figures:
         figures["rows/tied/mean/step_0"]["peers"]["limit"] = _MOST_AT_START * base
     for one in figures.values():
