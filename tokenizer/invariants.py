@@ -67,7 +67,13 @@ def base_exceptions(base: Extendable, texts: Iterable[str]) -> dict[str, list[st
     for probe, what in _EXCEPTIONS:
         if base.backend.decode(base.encode(probe), skip_special_tokens=False) != probe:
             found.setdefault("I5", []).append(what)
-    tried = [*PROBES, *texts]
+    around = [f"a{name}b" for name in _words_of_their_own(base)]
+    unlike = [text for text in around if base.backend.decode(base.encode(text), skip_special_tokens=False) != text]
+    if unlike:
+        found.setdefault("I5", []).append(
+            f"text that spells the added token {unlike[0][1:-1]} is decoded with other spaces"
+        )
+    tried = [*PROBES, *around, *texts]
     differ = sum(_files_disagree(base, text, base.encode(text)) for text in tried)
     if differ:
         found["I7"] = [f"tokenizer.model and tokenizer.json give {differ} of {len(tried)} texts different ids"]
@@ -82,6 +88,11 @@ def base_exceptions(base: Extendable, texts: Iterable[str]) -> dict[str, list[st
 def _literals(base: Extendable) -> list[str]:
     special = [token["content"] for token in base.definition.get("added_tokens", []) if token["special"]]
     return [*special, *(f"<0x{byte:02X}>" for byte in base.byte_of.values())]
+
+
+def _words_of_their_own(base: Extendable) -> list[str]:
+    """Added tokens that are found in text, unlike special ones; what comes after one begins like a new text."""
+    return [token["content"] for token in base.definition.get("added_tokens", []) if not token["special"]]
 
 
 def check_units(base: Extendable, tokens: Sequence[bytes], units: Iterable[pa.RecordBatch]) -> list[Violation]:

@@ -11,6 +11,7 @@ import pytest
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from tokenizer.byte_bpe import ByteBpe
+from tokenizer.known_words import SPLITS
 
 ENGLISH = [
     "The pump moves a small amount of liquid with every stroke of its diaphragm.",
@@ -55,14 +56,8 @@ def _smollm2() -> dict[str, Any]:
     return _train(pre_tokenizers.Sequence([digits, pre_tokenizers.ByteLevel(add_prefix_space=False)]))
 
 
-_LLAMA3 = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
-    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
-
-
 def _llama3() -> dict[str, Any]:
-    split = pre_tokenizers.Split(Regex(_LLAMA3), "isolated")
+    split = pre_tokenizers.Split(Regex(SPLITS["llama3"][0]), "isolated")
     definition = _train(
         pre_tokenizers.Sequence([split, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
     )
@@ -79,7 +74,7 @@ def _llama3() -> dict[str, Any]:
 
 
 def _qwen() -> dict[str, Any]:
-    split = pre_tokenizers.Split(Regex(_LLAMA3), "isolated")
+    split = pre_tokenizers.Split(Regex(SPLITS["qwen"][0]), "isolated")
     sequence = pre_tokenizers.Sequence([split, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
     return _train(sequence, normalizers.NFC())
 
