@@ -55,7 +55,7 @@ def held(path: Path) -> Iterator[bool]:
     try:
         yield _locked(handle, fcntl.LOCK_EX)
     finally:
-        os.close(handle)
+        _close(handle)
 
 
 @contextmanager
@@ -69,15 +69,33 @@ def _held(directory: Path, how: int, way_out: str) -> Iterator[None]:
         os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
         yield
     finally:
-        os.close(handle)
+        _close(handle)
 
 
 def _opened(path: Path) -> int:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
         raise from_os_error(error) or error from error
+    _open_here.add(handle)
+    return handle
+
+
+def _close(handle: int) -> None:
+    if handle in _open_here:
+        _open_here.remove(handle)
+        os.close(handle)
+
+
+def _close_all() -> None:
+    for handle in tuple(_open_here):
+        _close(handle)
+
+
+_open_here: set[int] = set()
+# A copy of this process would hold its locks, too, and for as long as it lives.
+os.register_at_fork(after_in_child=_close_all)
 
 
 def _locked(handle: int, how: int) -> bool:

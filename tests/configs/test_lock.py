@@ -102,3 +102,19 @@ def test_a_file_in_the_place_of_the_directory_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught, exclusive(tmp_path / "run"):
         pass
     assert str(caught.value) == f"{tmp_path / 'run'}: a file of that name is in the way"
+
+
+def test_a_copy_of_the_process_that_lives_longer_holds_nothing(tmp_path: Path) -> None:
+    waits, ends = os.pipe()
+    with exclusive(tmp_path):
+        copy = os.fork()
+        if copy == 0:
+            os.close(ends)
+            os.read(waits, 1)
+            os._exit(0)
+    try:
+        assert can_be_locked(tmp_path)
+    finally:
+        os.close(ends)
+        os.waitpid(copy, 0)
+        os.close(waits)
