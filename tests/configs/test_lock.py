@@ -105,16 +105,19 @@ def test_a_file_in_the_place_of_the_directory_is_told(tmp_path: Path) -> None:
 
 
 def test_a_copy_of_the_process_that_lives_longer_holds_nothing(tmp_path: Path) -> None:
-    waits, ends = os.pipe()
+    (waits, ends), (hears, tells) = os.pipe(), os.pipe()
     with exclusive(tmp_path):
         copy = os.fork()
         if copy == 0:
+            os.write(tells, b"!")
             os.close(ends)
             os.read(waits, 1)
             os._exit(0)
+        os.read(hears, 1)
     try:
         assert can_be_locked(tmp_path)
     finally:
         os.close(ends)
         os.waitpid(copy, 0)
-        os.close(waits)
+        for handle in (waits, hears, tells):
+            os.close(handle)
