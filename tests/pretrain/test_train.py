@@ -55,6 +55,29 @@ def test_held_out_text_is_measured_before_during_and_after(trained: Run) -> None
     assert set(counts["bits_per_character"]) == {"ja", "en"}
 
 
+def test_tensorboard_has_a_curve_of_all_that_is_measured(trained: Run) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    board = EventAccumulator(str(trained.run.dir / "tensorboard"))
+    board.Reload()
+    metrics = read_metrics(checkpoints_dir(trained))
+    for name in ("loss_nats", "grad_norm", "lr", "lr_embeddings", "lr_new_rows"):
+        lines = [(line["step"], line[name]) for line in metrics if line["kind"] == "step"]
+        assert [event.step for event in board.Scalars(f"train/{name}")] == [step for step, _ in lines]
+        assert [event.value for event in board.Scalars(f"train/{name}")] == pytest.approx([one for _, one in lines])
+    # Utilisation is of known GPUs only: see test_speed.py.
+    for line in read_metrics(checkpoints_dir(trained), SPEED):
+        for name in ("tokens_per_s", "memory_gib", "data_wait", "step_s", "rank_spread"):
+            values = {event.step: event.value for event in board.Scalars(f"train/{name}")}
+            assert values[line["step"]] == pytest.approx(line[name]), name
+    for line in metrics:
+        for source in ("inhouse", "english") if line["kind"] == "evaluation" else ():
+            for measure in ("bits_per_character", "bits_per_byte"):
+                events = board.Scalars(f"eval/{line['model']}/{measure}/{source}")
+                values = {event.step: event.value for event in events}
+                assert values[line["step"]] == pytest.approx(line["sources"][source][measure])
+
+
 def test_the_order_is_certified(trained: Run) -> None:
     order = [line for line in read_metrics(checkpoints_dir(trained)) if line["kind"] == "order"]
     assert [line["samples"] for line in order] == [[0, 48]]
