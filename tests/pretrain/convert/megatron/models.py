@@ -11,7 +11,7 @@ from typing import Any, Literal
 import torch
 from safetensors.torch import load_file, save_file
 from torch.distributed.checkpoint.metadata import Metadata
-from transformers import LlamaConfig, PretrainedConfig, Qwen2Config, Qwen3Config
+from transformers import LlamaConfig, MistralConfig, PretrainedConfig, Qwen2Config, Qwen3Config
 
 from benchmarks.engine_lab import launch
 from configs.progress import Progress
@@ -41,6 +41,8 @@ CONFIGS: dict[str, PretrainedConfig] = {
     "tied": LlamaConfig(**{**_SIZES, "tie_word_embeddings": True}),
     "qwen2": Qwen2Config(**_SIZES),
     "qwen3": Qwen3Config(**_SIZES, head_dim=16),
+    "mistral": MistralConfig(**_SIZES, head_dim=10, sliding_window=None),
+    "one key/value head": LlamaConfig(**{**_SIZES, "num_key_value_heads": 1}),
 }
 
 PADDED_VOCABULARY = 136

@@ -143,7 +143,7 @@ def test_plain_megatron_loads_what_is_written_in_every_layout(lab: Lab) -> None:
 
 def test_plain_megatron_loads_every_architecture_whatever_layout_was_asked_for(lab: Lab) -> None:
     written: dict[Path, tuple[Made, dict[str, Any]]] = {}
-    for name in ("llama", "tied", "qwen2"):
+    for name in ("llama", "tied", "qwen2", "mistral"):
         for tp, pp in ((1, 1), (2, 1), (1, 4)):
             out = lab.root / f"written {name} {tp} {pp}"
             lab.models[name].write(out, tp=tp, pp=pp)
