@@ -28,3 +28,15 @@ def test_smollm2_comes_back_byte_for_byte_in_little_memory(tmp_path: Path) -> No
     assert (narrow.tensors, wide.tensors) == (272, 272)
     convert(tmp_path / "wide", "hf", tmp_path / "again", Options(max_shard_size="100MB"))
     assert files(tmp_path / "again") == files(tmp_path / "narrow")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not BASE.exists(), reason="`make setup` has not made the base")
+@pytest.mark.parametrize("zero", [1, 3])
+def test_smollm2_comes_back_through_every_format(tmp_path: Path, zero: int) -> None:
+    convert(BASE, "hf", tmp_path / "base", Options(dtype="bfloat16"))
+    convert(tmp_path / "base", "checkpoint", tmp_path / "checkpoint", Options())
+    convert(tmp_path / "checkpoint", "deepspeed", tmp_path / "deepspeed", Options(zero=zero, ranks=2))
+    convert(tmp_path / "deepspeed", "megatron", tmp_path / "megatron", Options(tp=3, pp=2, dtype="bfloat16"))
+    convert(tmp_path / "megatron", "hf", tmp_path / "hf", Options())
+    assert files(tmp_path / "hf") == files(tmp_path / "base")
