@@ -15,28 +15,26 @@ from pretrain.document_format import DocumentFormat
 from pretrain.engines.base import StateReader
 from pretrain.models.rope import rope
 
-_SAME = (
-    "model_type",
-    "hidden_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "num_key_value_heads",
-    "intermediate_size",
-    "rms_norm_eps",
-    "tie_word_embeddings",
-    "max_position_embeddings",
-    "bos_token_id",
-    "eos_token_id",
-    "pad_token_id",
-)
+# Compared otherwise: rows of the embeddings, number format, RoPE under the names of each version of transformers. The last two
+# say who wrote the file.
+_OTHERWISE = {
+    "vocab_size",
+    "dtype",
+    "torch_dtype",
+    "rope_theta",
+    "rope_scaling",
+    "rope_parameters",
+    "transformers_version",
+    "_name_or_path",
+}
 
 
 def config_failures(base: Mapping[str, Any], exported: Mapping[str, Any], vocab_rows: int) -> list[str]:
     """What of a config is not the base's, or not the weights'."""
     failures = [
-        f"config {key}: {base[key]!r} became {exported.get(key)!r}"
-        for key in _SAME
-        if key in base and exported.get(key) != base[key]
+        f"config {key}: {base.get(key)!r} became {exported.get(key)!r}"
+        for key in sorted((base.keys() | exported.keys()) - _OTHERWISE)
+        if exported.get(key) != base.get(key)
     ]
     if exported.get("vocab_size") != vocab_rows:
         failures.append(f"config vocab_size: {exported.get('vocab_size')}, the embeddings have {vocab_rows} rows")

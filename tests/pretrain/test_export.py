@@ -207,6 +207,11 @@ def _tamper_length(folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps({**config, "max_position_embeddings": 128}))
 
 
+def _tamper_window(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "sliding_window": 64}))  # of no effect on short texts
+
+
 def _tamper_tokenizer(folder: Path) -> None:
     definition = json.loads((folder / "tokenizer.json").read_text())
     definition["model"]["merges"].pop()
@@ -225,6 +230,7 @@ def _drop_tensor(folder: Path) -> None:
         pytest.param(_tamper_weights, "logits differ by", id="one tensor one per cent larger"),
         pytest.param(_tamper_config, "rope: ", id="another RoPE base"),
         pytest.param(_tamper_length, "config max_position_embeddings: 256 became 128", id="another length"),
+        pytest.param(_tamper_window, "config sliding_window: None became 64", id="a key more"),
         pytest.param(_tamper_tokenizer, "has other ids after reload", id="a merge is missing"),
         pytest.param(
             _drop_tensor, "transformers reports missing keys: model.layers.1.mlp.up_proj.weight", id="a tensor"
