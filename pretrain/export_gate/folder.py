@@ -15,8 +15,8 @@ from pretrain.document_format import DocumentFormat
 from pretrain.engines.base import StateReader
 from pretrain.models.rope import rope
 
-# Compared otherwise: rows of the embeddings, number format, RoPE under the names of each version of transformers. The last two
-# say who wrote the file.
+# Compared otherwise: rows of the embeddings, number format, and RoPE, which versions of transformers call differently.
+# The last two say who wrote the file.
 _OTHERWISE = {
     "vocab_size",
     "dtype",
