@@ -92,7 +92,7 @@ def measure(
         asked = [*overrides, f"run.dir={folder}/run", "tokenizer.init.method=align"]  # so that occurrences are counted
         lab = _Lab(load(run_file, Run, asked), Path(folder))
         base = lab.bits_of_base()
-        figures: Figures = {"rows/base": figure(base, "bits")}
+        figures: Figures = {"rows/base/step_0": figure(base, "bits")}
         for case in cases:
             for step, bits in lab.bits(case).items():
                 figures[f"rows/{case.name}/step_{step}"] = figure(bits, "bits", untouched_base=base)

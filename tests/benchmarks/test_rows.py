@@ -29,7 +29,7 @@ def test_every_case_starts_and_learns_beside_the_same_base(tmp_path: Path) -> No
     ]
     figures = measure(tmp_path / "run.yaml", _OVERRIDES, cases)
     value = {name: one["value"] for name, one in figures.items()}
-    assert set(value) == {"rows/base"} | {f"rows/{case.name}/step_{step}" for case in cases for step in (0, 2)}
+    assert set(value) == {"rows/base/step_0"} | {f"rows/{case.name}/step_{step}" for case in cases for step in (0, 2)}
     for case in cases:
         assert value[f"rows/{case.name}/step_2"] < value[f"rows/{case.name}/step_0"]
     for step in (0, 2):
@@ -39,7 +39,7 @@ def test_every_case_starts_and_learns_beside_the_same_base(tmp_path: Path) -> No
     assert value["rows/untied/mean_mean/step_0"] == pytest.approx(value["rows/tied/mean/step_0"], rel=1e-5)
     assert value["rows/untied/mean_first/step_0"] != value["rows/untied/mean_mean/step_0"]
     peers = figures["rows/tied/mean/step_0"]["peers"]
-    assert peers == {"untouched_base": value["rows/base"], "limit": 1.5 * value["rows/base"]}
+    assert peers == {"untouched_base": value["rows/base/step_0"], "limit": 1.5 * value["rows/base/step_0"]}
 
 
 def test_the_default_is_among_the_cases() -> None:
