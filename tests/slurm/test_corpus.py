@@ -75,6 +75,10 @@ def assert_the_same(run: Place, local: Path) -> None:
     assert {name for name in right if made[name] != right[name]} == set()
 
 
+def assert_ray_listens_where_it_must(cluster: Cluster) -> None:
+    print(sorted(cluster.listeners("node1")), sorted(cluster.listeners("node2")))
+
+
 @pytest.mark.parametrize(
     "how", [pytest.param("failed", marks=pytest.mark.slow), pytest.param("killed", marks=pytest.mark.soak)]
 )
@@ -114,19 +118,24 @@ def test_one_job_makes_the_corpus_and_goes_on_after_its_node(local: Path, on_clu
 
 
 @pytest.mark.soak
+@pytest.mark.parametrize(("how", "node"), [("failed", "node2"), ("killed", "node2"), ("failed", "node1")])
 def test_a_ray_cluster_of_two_nodes_goes_on_after_one_of_them(
-    local: Path, on_cluster: OnCluster, tmp_path: Path
+    local: Path, on_cluster: OnCluster, tmp_path: Path, how: str, node: str
 ) -> None:
+    """By itself after the second; the first, where the head is, takes the job with it, and Slurm begins it again."""
     run = on_cluster("corpus.engine=ray", "slurm.corpus_jobs=2")
     (job,) = submitted(run)
     run.until(lambda: markers(run) > 10)
     assert run.status()["corpus"]["nodes"] == "node[1-2]"
     token = environment_of_steps(run)["RAY_AUTH_TOKEN"]
-    run.cluster.fail_node("node2")
-    run.until(lambda: run.status()["corpus"]["state"] == "waiting")
-    run.cluster.start_node("node2")
+    assert_ray_listens_where_it_must(run.cluster)
+    lose(run.cluster, how, node)
+    if node == "node1":
+        run.until(lambda: run.status()["corpus"]["state"] == "waiting")
+        run.cluster.start_node(node)
     run.until_over()
     assert_the_same(run, local)
-    assert run.status()["corpus"]["restarts"] == 1
+    assert run.status()["corpus"]["restarts"] == (node == "node1")
+    assert run.cluster.listeners("node1") == set()
     assert token not in (run.folder / f"{job}-corpus.log").read_text()
     assert token not in (run.folder / "1-corpus.sbatch").read_text()
