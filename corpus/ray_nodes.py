@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 from configs.artifact import MANIFEST
@@ -46,7 +47,11 @@ def build_on_ray(run: Run, node: int, head: str, port: int) -> None:
     """
     address = socket.gethostbyname(head)
     if node == 0:
-        with _ray_node(address, ["--head", f"--port={port}", "--include-dashboard=false"]) as process:
+        options = ["--head", f"--port={port}", "--include-dashboard=false"]
+        if find_spec("grpc") is not None:
+            # Where it is, Ray listens at one more port: 10001, which could be ours, or another cluster's on this node.
+            options.append(f"--ray-client-server-port={_free_port(address)}")
+        with _ray_node(address, options) as process:
             _await_head(address, port, process)
             os.environ["RAY_ADDRESS"] = f"{address}:{port}"
             build_corpus(run)
@@ -65,11 +70,12 @@ def build_on_ray(run: Run, node: int, head: str, port: int) -> None:
 def _ray_node(address: str, options: list[str]) -> Iterator[subprocess.Popen[bytes]]:
     """A node of the cluster on this machine, with all CPUs that the allocation gives."""
     folder = tempfile.mkdtemp(prefix="tsugiki-ray-", dir=_TEMPORARY)
+    inner = Path(folder) / "r"  # Ray opens it to everybody; the folder around it stays its owner's
     always = {
         "node-ip-address": address,
         "num-cpus": len(os.sched_getaffinity(0)),
         "object-store-memory": _OBJECTS_BYTES,
-        "temp-dir": folder,
+        "temp-dir": inner,
         "min-worker-port": 0,
         "max-worker-port": 0,
         "dashboard-agent-listen-port": 0,
@@ -87,6 +93,8 @@ def _ray_node(address: str, options: list[str]) -> Iterator[subprocess.Popen[byt
     try:
         yield process
     finally:
+        if process.poll() is not None:
+            _log.warning("Ray ended by itself: %s", _last_line(Path(folder) / "start.log"))
         _end(process)
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -98,6 +106,18 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it said nothing"
+
+
+def _free_port(address: str) -> int:
+    with socket.socket() as here:
+        here.bind((address, 0))
+        port: int = here.getsockname()[1]
+    return port
 
 
 def _await_head(address: str, port: int, process: subprocess.Popen[bytes] | None) -> None:

@@ -20,7 +20,6 @@ from corpus.on_ray import RayWorkers
 from tests.corpus.corpora import REPOSITORY, bytes_of
 from tests.tiny import write_base, write_documents, write_run_file
 from tsugiki.__main__ import main
-from tsugiki.processes import free_port
 
 SMALL_TASKS = "corpus.limits.task_bytes=4000"
 
@@ -66,7 +65,7 @@ class Node:
 @contextmanager
 def cluster(root: Path, run_dir: Path) -> Iterator[tuple[Node, Node]]:
     """Two nodes at work, of which none is left."""
-    port, token = free_port(), secrets.token_hex(16)
+    port, token = 10001, secrets.token_hex(16)  # which Ray takes for something else where it has not been told
     nodes = [Node(root, run_dir, number, port, token) for number in range(2)]
     try:
         yield nodes[0], nodes[1]
@@ -95,6 +94,9 @@ def test_a_worker_and_a_node_that_die_cost_no_byte(local: Path, tmp_path: Path) 
         head, other = nodes
         until(lambda: head.process.poll() is not None or (tasks_done() > 5 and other.workers()), nodes)
         assert head.process.poll() is None, head.log.read_text()
+        words = [word for one in head.processes() for word in one.cmdline()]
+        folder = Path(next(word for word in words if word.startswith("--temp-dir=")).partition("=")[2])
+        assert folder.parent.stat().st_mode & 0o777 == 0o700
         other.workers()[0].send_signal(signal.SIGKILL)
         until(lambda: tasks_done() > 25, nodes)
         other.crash()
