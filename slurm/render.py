@@ -35,8 +35,8 @@ def render(job: Job, stage: BatchStage) -> str:
 
 
 def _on_ray(job: Job, stage: BatchStage, nodes: int) -> list[str]:
-    srun = ["srun", "--no-kill", f"--ntasks={nodes}", f"--cpus-per-task={job.run.slurm.cpus_per_task}"]
-    srun.append("--kill-on-bad-exit=1")  # of a process; the end of a node is none
+    # Without --no-kill: a job that has it and loses its first node, where this script is, hangs on to its time limit.
+    srun = ["srun", f"--ntasks={nodes}", f"--cpus-per-task={job.run.slurm.cpus_per_task}", "--kill-on-bad-exit=1"]
     command = job.inside(job.on_run(stage.command))
     return [
         *_AT_FIRST_NODE,

@@ -112,8 +112,6 @@ def _options(job: Job, stage: BatchStage) -> list[str]:
         f"--output={_in_quotes(f'{job.folder}/{log_name(stage)}')}",
         "--open-mode=append",
         *([f"--array=0-{stage.array - 1}"] if stage.array is not None else []),
-        # What the other nodes of a Ray cluster go on with when one dies; the first, where the script is, ends the job.
-        *(["--no-kill"] if stage.ray_nodes is not None else []),
         "--requeue" if site.requeue else "--no-requeue",
         f"--export={','.join(PASSED_ON)}",
     ]
