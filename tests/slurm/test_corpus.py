@@ -63,7 +63,9 @@ def markers(run: Place) -> int:
 
 def environment_of_steps(run: Place) -> dict[str, str]:
     """The variables of a process that makes the corpus."""
-    found = [one for one in psutil.process_iter() if {"on-ray", f"run.dir={run.run.run.dir}"} <= set(one.cmdline())]
+    words = {"on-ray", f"run.dir={run.run.run.dir}"}
+    # With the words asked for here, a process that ends meanwhile is left out.
+    found = [one for one in psutil.process_iter(["cmdline"]) if words <= set(one.info["cmdline"] or ())]
     return found[-1].environ()
 
 
