@@ -31,19 +31,19 @@ def _check(arguments: argparse.Namespace) -> None:
     from tokenizer.compare import compare
     from tokenizer.named_texts import named_texts
     from tokenizer.open import open_tokenizer
-    from tokenizer.terms import tokens_of_listed_terms
+    from tokenizer.told_beside import Crossing
 
     log.set_up()
     base, extended = (open_tokenizer(folder) for folder in (arguments.base, arguments.extended))
-    may_cross = tokens_of_listed_terms(arguments.extended)
+    may_cross = Crossing.beside(arguments.extended.resolve())
     found = compare(base, extended, named_texts(arguments.text, text_key=arguments.text_key), may_cross)
     broken = {violation.invariant: violation.detail for violation in reversed(found.violations)}
     if arguments.json:
         say(json.dumps({**asdict(found), "holds": not broken}, ensure_ascii=False, indent=1))
     else:
         say(f"{found.kind}: {found.new_tokens:,} new tokens, {found.texts:,} texts")
-        if may_cross:
-            say(f"{len(may_cross):,} tokens of listed terms, as the manifest beside it says, are not held to I9")
+        if may_cross.tokens:
+            say(f"{len(may_cross.tokens):,} tokens of listed terms, as the manifest beside it says, are not held to I9")
         for name in sorted({*found.checked, *found.not_checked, *broken}):
             state = f"BROKEN: {broken[name]}" if name in broken else "holds on these texts"
             say(f"{name}  {f'not checked: {found.not_checked[name]}' if name in found.not_checked else state}")

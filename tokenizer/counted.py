@@ -20,6 +20,7 @@ from configs.artifact import Artifact, Builder, Claim
 from configs.errors import UserError
 from configs.progress import Progress
 from configs.schema.run import Run
+from configs.schema.tokenizer import Boundaries
 from configs.stage import StagePlan
 from corpus.batch import pieces
 from corpus.documents import shards_of, sources_in
@@ -54,6 +55,7 @@ class CountArgument:
     """Of the runs."""
     terms: Extension
     """Tokens that the base has beside its own."""
+    boundaries: Boundaries = "morphemes"
 
 
 def units_plan(run: Run) -> StagePlan:
@@ -65,11 +67,14 @@ def units_plan(run: Run) -> StagePlan:
         "sample_bytes": settings.sample_bytes,
         "sources": sources_in(run.corpus, settings.languages),
         **settings.of_terms,
+        **settings.of_boundaries,
     }
     if settings.found_words.most:
         config["in_house"] = in_house_sources(run)
     upstream, raw = {"corpus": corpus_dir(run)}, {"base": tokenizer_files(run), **term_files(settings)}
-    return StagePlan("units", run.run.dir / "units", KIND, VERSION, config, upstream, raw)
+    # Beside one another, so that a run can have the curves of both.
+    name = "units" if settings.boundaries == "morphemes" else f"units-{settings.boundaries}"
+    return StagePlan("units", run.run.dir / name, KIND, VERSION, config, upstream, raw)
 
 
 def counted_units(run: Run) -> Artifact:
@@ -97,7 +102,11 @@ def counted_units(run: Run) -> Artifact:
     terms = _terms(builder, run, base, shards, share) if settings.asks_for_terms else None
     extension = Extension(base.size, (), (), ()) if terms is None else terms.extension
     arguments = {
-        path.stem: (CountArgument(path, folder, share, path.stem, extension), path.stat().st_size) for path in shards
+        path.stem: (
+            CountArgument(path, folder, share, path.stem, extension, settings.boundaries),
+            path.stat().st_size,
+        )
+        for path in shards
     }
     results = run_phase(builder, "count", count_shard, arguments, settings.workers).values()
     with Progress("tokenizer: merge the counts", 2, "passes") as progress:
@@ -143,7 +152,8 @@ def count_shard(claim: Claim, argument: CountArgument) -> dict[str, Any]:
             seen["characters"] += pc.sum(pc.utf8_length(text)).as_py() or 0
             yield from pieces(text, _PIECE_BYTES)
 
-    runs = spilled_runs(claim, argument.name, with_terms(open_tokenizer(argument.base), argument.terms), sampled())
+    base = with_terms(open_tokenizer(argument.base), argument.terms)
+    runs = spilled_runs(claim, argument.name, base, sampled(), argument.boundaries)
     return {**seen, "runs": runs}
 
 

@@ -7,13 +7,14 @@ from typing import Any
 
 from configs.artifact import Artifact
 from configs.schema.run import Run
+from configs.schema.tokenizer import Boundaries
 from tokenizer.base import Base
 from tokenizer.base_shape import BaseShape
 from tokenizer.budget import tokens_by_language
 from tokenizer.counted import counted_units, unit_batches
 from tokenizer.extendable import Extendable, Extension
 from tokenizer.gain import Known, Point, points
-from tokenizer.learn_beside_terms import at_least_terms, extend_with_terms, frequent_texts
+from tokenizer.learn_beside_terms import at_least_terms, extend_with_terms, frequent_texts, nothing_learned
 from tokenizer.open import open_tokenizer
 from tokenizer.recommend import Recommendation, recommend
 from tokenizer.shown_texts import texts_by_group
@@ -31,12 +32,15 @@ class Curve:
     recommendation: Recommendation
     characters: int
     """Of the text that was learned from."""
+    boundaries: Boundaries
+    """What no token was learned across."""
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
         advice = {"add": self.recommendation.add, "reason": self.recommendation.reason}
         return {
             "recommendation": advice,
+            "boundaries": self.boundaries,
             "characters_learned_from": self.characters,
             "points": [point.to_json() for point in self.points],
         }
@@ -71,4 +75,6 @@ def learned_curve(run: Run, base: Extendable, corpus: Artifact, units: Artifact)
         settings.auto.seen,
     )
     found = points(base, extension, known)
-    return Curve(extension, found, at_least_terms(recommend(found, settings.auto), terms), known.characters)
+    why_none = nothing_learned(extension, settings, known.characters)
+    advice = at_least_terms(recommend(found, settings.auto), terms, why_none)
+    return Curve(extension, found, advice, known.characters, settings.boundaries)

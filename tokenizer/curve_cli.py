@@ -55,3 +55,5 @@ def _curve(arguments: argparse.Namespace) -> None:
     else:
         for line in curve_lines(curve.points, curve.recommendation, others):
             say(line)
+        if curve.boundaries == "soft":
+            say("boundaries are soft: tokens may cross morphemes, and I9 is off")

@@ -15,7 +15,7 @@ from tokenizer.counted import counted_units, unit_batches
 from tokenizer.counted_terms import note_term_files
 from tokenizer.curve import learned_curve
 from tokenizer.extendable import Extendable, Extension
-from tokenizer.learn_beside_terms import extend_with_terms
+from tokenizer.learn_beside_terms import extend_with_terms, refuse_nothing_learned
 from tokenizer.open import open_tokenizer
 from tokenizer.recommend import Recommendation
 from tokenizer.shown_texts import checked_texts, texts_by_language
@@ -48,7 +48,7 @@ def extend_tokenizer(run: Run) -> Artifact:
         terms = None if units is None else Terms.read(units.dir)
         extension, choice = _learn(run, base, corpus, units, terms)
         progress.advance(1, "learned")
-        made = Made(folder, base, extension, choice, terms)
+        made = Made(folder, base, extension, choice, terms, run.tokenizer.boundaries)
         made.refuse_broken(checked_texts(run, corpus), [] if units is None else unit_batches(units))
         progress.advance(1, "checked")
         files, texts = tokenizer_plan(run).raw["base"], texts_by_language(run, corpus)
@@ -72,6 +72,7 @@ def _learn(
         _log.info("tokenizer.add: %s", curve.recommendation.reason)
         return curve.extension.beginning(curve.recommendation.add), curve.recommendation
     extension = extend_with_terms(base, terms, unit_batches(units), settings.add, settings.min_count)
+    refuse_nothing_learned(extension, settings, int(units.counts["characters"]))
     if len(extension.tokens) < settings.add:
         _log.warning(
             "only %d of %d tokens occur at least %d times; the others are not added",

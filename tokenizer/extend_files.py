@@ -18,7 +18,7 @@ from configs.artifact import TASKS, Artifact, Builder, Claim, build
 from configs.errors import UserError
 from configs.raw_input import total_bytes
 from configs.schema.corpus import Source
-from configs.schema.tokenizer import Tokenizer
+from configs.schema.tokenizer import Boundaries, Tokenizer
 from corpus.cut import Shard
 from corpus.shards import PASSING, ShardWriter
 from corpus.tally import Tally
@@ -28,7 +28,13 @@ from tokenizer.base_shape import BaseShape
 from tokenizer.counted_terms import listed_terms, note_term_files, summed, units_of_runs
 from tokenizer.extendable import Extendable, Extension
 from tokenizer.gain import Known, points
-from tokenizer.learn_beside_terms import at_least_terms, extend_with_terms, frequent_texts
+from tokenizer.learn_beside_terms import (
+    at_least_terms,
+    extend_with_terms,
+    frequent_texts,
+    nothing_learned,
+    refuse_nothing_learned,
+)
 from tokenizer.named_texts import documents_of, named_shards
 from tokenizer.open import open_tokenizer
 from tokenizer.recommend import Recommendation, recommend
@@ -61,6 +67,7 @@ class CountFilesArgument:
     """Of the runs, and of the documents to measure on."""
     strings: tuple[str, ...] = ()
     """To count instead of units."""
+    boundaries: Boundaries = "morphemes"
 
 
 @dataclass(frozen=True)
@@ -104,8 +111,8 @@ def extend_by_files(
         for key, shard in shards.items()
     }
     terms = _terms(builder, settings, tokenizer, arguments, workers) if settings.asks_for_terms else None
-    if terms is not None:
-        arguments = _changed(arguments, lambda one: replace(one, terms=terms.extension))
+    taken = nothing if terms is None else terms.extension
+    arguments = _changed(arguments, lambda one: replace(one, terms=taken, boundaries=settings.boundaries))
     results = run_phase(builder, "count", count_files, arguments, workers)
     tally = Tally()
     for result in results.values():
@@ -152,7 +159,9 @@ def count_files(claim: Claim, argument: CountFilesArgument) -> dict[str, Any]:
     tally, base = Tally(), with_terms(open_tokenizer(argument.base), argument.terms)
     held_out: list[str] = []
     others: list[str] = []
-    runs = spilled_runs(claim, argument.name, base, _learned_from(argument, tally, held_out, others))
+    runs = spilled_runs(
+        claim, argument.name, base, _learned_from(argument, tally, held_out, others), argument.boundaries
+    )
     with ShardWriter(claim, f"{TASKS}/held_out/{argument.name}.parquet", PASSING) as writer:
         learned = pa.array([False] * len(held_out) + [True] * len(others))
         writer.add(pa.table({"text": pa.array([*held_out, *others], pa.large_string()), "learned": learned}))
@@ -177,8 +186,10 @@ def _learned_from(
 def _made(settings: Tokenizer, folder: Path, base: Extendable, learned_from: LearnedFrom) -> Made:
     terms, units = learned_from.terms, learned_from.units
     extension = extend_with_terms(base, terms, units(), settings.most_new_tokens, settings.min_count)
+    if settings.add:
+        refuse_nothing_learned(extension, settings, learned_from.characters)
     if settings.add != "auto":
-        return Made(folder, base, extension, None, terms)
+        return Made(folder, base, extension, None, terms, settings.boundaries)
     # Nobody knows here how long training will be: only the gain decides.
     known = Known(
         {settings.languages[0]: learned_from.held_out},
@@ -190,9 +201,12 @@ def _made(settings: Tokenizer, folder: Path, base: Extendable, learned_from: Lea
         settings.init.pad_to_multiple,
         settings.auto.seen,
     )
-    advice = at_least_terms(recommend(points(base, extension, known), settings.auto), terms)
+    why_none = nothing_learned(extension, settings, learned_from.characters)
+    advice = at_least_terms(recommend(points(base, extension, known), settings.auto), terms, why_none)
     reason = f"{advice.reason} (how often training meets them is not known without a run file)"
-    return Made(folder, base, extension.beginning(advice.add), Recommendation(advice.add, reason), terms)
+    return Made(
+        folder, base, extension.beginning(advice.add), Recommendation(advice.add, reason), terms, settings.boundaries
+    )
 
 
 def _frequent_units(builder: Builder, results: Mapping[str, Any]) -> Units:

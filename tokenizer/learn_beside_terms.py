@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 from configs.errors import UserError
+from configs.schema.tokenizer import Tokenizer
 from tokenizer.expected import frequent_units
 from tokenizer.extendable import Extendable, Extension
 from tokenizer.learn import extend
@@ -38,6 +39,26 @@ def extend_with_terms(
     return following(base, terms.extension, words)
 
 
+def refuse_nothing_learned(extension: Extension, settings: Tokenizer, characters: int) -> None:
+    """Raise a UserError if there is no token, as from a text of one character, where a number was asked for."""
+    why = nothing_learned(extension, settings, characters)
+    if settings.add != "auto" and why is not None:
+        raise UserError(
+            f"tokenizer.add: {why}; add text, lower tokenizer.min_count, or set tokenizer.add=0 to keep the base's "
+            "tokenizer"
+        )
+
+
+def nothing_learned(extension: Extension, settings: Tokenizer, characters: int) -> str | None:
+    """Why there is no token, if there is none."""
+    if extension.tokens:
+        return None
+    return (
+        f"nothing can be learned from {characters:,} character(s): nowhere do two tokens of the base that are not both "
+        f"ASCII stand side by side {settings.min_count} times, with no boundary between"
+    )
+
+
 def frequent_texts(base: Extendable, terms: Terms | None, units: Iterable[pa.RecordBatch]) -> list[tuple[str, int]]:
     """Text and count of the most frequent units, and of the terms, which stand in no unit across morphemes."""
     if terms is None:
@@ -45,9 +66,15 @@ def frequent_texts(base: Extendable, terms: Terms | None, units: Iterable[pa.Rec
     return [*frequent_units(with_terms(base, terms.extension), units), *terms.taken]
 
 
-def at_least_terms(advice: Recommendation, terms: Terms | None) -> Recommendation:
-    """The advice, or all tokens of the terms if it is less: these were asked for."""
+def at_least_terms(advice: Recommendation, terms: Terms | None, why_none: str | None) -> Recommendation:
+    """The advice, or all tokens of the terms if it is less: these were asked for.
+
+    Args:
+        why_none: why nothing was learned, where nothing was.
+    """
     needed = 0 if terms is None else len(terms.extension.tokens)
+    if why_none is not None:
+        return Recommendation(0, f"keep the base's tokenizer: {why_none}")
     if advice.add >= needed:
         return advice
     return Recommendation(needed, f"{needed:,} new tokens for terms; beyond these: {advice.reason}")

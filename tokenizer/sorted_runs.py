@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from configs.artifact import TASKS, Claim
+from configs.schema.tokenizer import Boundaries
 from corpus.shards import PASSING, ShardWriter
 from tokenizer.extendable import Extendable
 from tokenizer.units import UNITS, UnitCounter
@@ -22,7 +23,9 @@ MOST_UNITS = 8_000_000
 _ROWS = 1 << 14
 
 
-def spilled_runs(claim: Claim, name: str, base: Extendable, texts: Iterable[pa.LargeStringArray]) -> list[str]:
+def spilled_runs(
+    claim: Claim, name: str, base: Extendable, texts: Iterable[pa.LargeStringArray], boundaries: Boundaries
+) -> list[str]:
     """Count the units of texts, and write a run whenever the counts fill the memory, and at the end.
 
     Returns:
@@ -35,7 +38,7 @@ def spilled_runs(claim: Claim, name: str, base: Extendable, texts: Iterable[pa.L
         with ShardWriter(claim, runs[-1], PASSING) as writer:
             writer.add(units)
 
-    counter = UnitCounter(base, spill)
+    counter = UnitCounter(base, spill, boundaries=boundaries)
     for text in texts:
         counter.add(text)
     last = counter.take()

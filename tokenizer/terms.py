@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from configs.artifact import MANIFEST, Builder
+from configs.artifact import Builder
 from configs.atomic_file import canonical_json, read_json
 from configs.schema.tokenizer import FoundWords, Tokenizer
 from tokenizer.extendable import Extendable, Extension, Merge
@@ -115,14 +115,6 @@ class Terms:
         lines = [json.loads(line) for line in (folder / TERMS).read_text(encoding="utf-8").splitlines()]
         outcomes = (Outcome(line["text"], line["where"], line["count"], line.get("left_out")) for line in lines)
         return cls(extension, tuple(told["crossing"]), tuple(outcomes))
-
-
-def tokens_of_listed_terms(hf: Path) -> frozenset[int]:
-    """Ids that I9 is not asked of, by the manifest of the directory that an extended tokenizer was written to."""
-    if not (hf.parent / MANIFEST).exists() or not (hf.parent / TERMS).exists():
-        return frozenset()
-    counts = read_json(hf.parent / MANIFEST)["counts"]
-    return frozenset(counts.get("terms", {}).get("not_held_to_I9", ()))
 
 
 def chosen_terms(

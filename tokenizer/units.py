@@ -1,7 +1,8 @@
 """What new tokens are learned from: runs of the base's tokens that no boundary cuts.
 
 A boundary is where the base's pre-tokeniser cuts, which no merge can cross, or where MeCab sees a morpheme end,
-which no new token shall cross. A base token that itself straddles a morpheme boundary separates runs too.
+which no new token shall cross; of the latter, soft boundaries are those between phrases. A base token that itself
+straddles such a boundary separates runs too.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from configs.schema.tokenizer import Boundaries
 from corpus.batch import utf8_of
 from corpus.kernels.utf8 import Bytes, Int64
 from tokenizer import unit_kernel
@@ -22,6 +24,7 @@ from tokenizer.compiled import TOO_LONG, Ids
 from tokenizer.compiled_bpe import CompiledBpe
 from tokenizer.extendable import Extendable
 from tokenizer.morphemes import mark_morphemes
+from tokenizer.phrases import Phrases
 
 UNIT_BYTES = 4
 """Of each token in a unit."""
@@ -62,8 +65,15 @@ class UnitCounter:
         most: units that are held at once.
     """
 
-    def __init__(self, base: Extendable, spill: Callable[[pa.RecordBatch], None], most: int = _MOST_UNITS) -> None:
+    def __init__(
+        self,
+        base: Extendable,
+        spill: Callable[[pa.RecordBatch], None],
+        most: int = _MOST_UNITS,
+        boundaries: Boundaries = "morphemes",
+    ) -> None:
         self._base, self._spill = base, spill
+        self._phrases = Phrases() if boundaries == "soft" else None
         self._compiled = CompiledBpe.of(base) if isinstance(base, ByteBpe) else None
         self._lengths = _lengths(base)
         slots = np.full(2 << (most - 1).bit_length(), unit_kernel.EMPTY, np.int64)
@@ -104,15 +114,21 @@ class UnitCounter:
             known = plain.filter(pa.array(known_N))
             others = text.filter(pa.array(~known_N))
             if len(known):
-                marks = _morpheme_marks(known)
+                marks = self._marks(known)
                 ids_T, count_N = self._compiled.encode_in_words(known, marks)
                 yield known, marks, ids_T, np.maximum(count_N, 0)
                 others = pa.concat_arrays([others, known.filter(pa.array(count_N == TOO_LONG))])
         for one in others.to_pylist():
             plain = pa.array([self._base.normalised(one)], pa.large_string())
-            marks = _morpheme_marks(plain)
+            marks = self._marks(plain)
             ids_T = self._in_words(one, marks)
             yield plain, marks, ids_T, np.array([len(ids_T)])
+
+    def _marks(self, plain: pa.LargeStringArray) -> Bytes:
+        marks = _morpheme_marks(plain)
+        if self._phrases is not None:
+            self._phrases.soften(plain, marks)
+        return marks
 
     def _in_words(self, text: str, marks: Bytes) -> Ids:
         """Ids of one document by the library, and marks where words begin."""
@@ -146,14 +162,14 @@ def _morpheme_marks(plain: pa.LargeStringArray) -> Bytes:
     return marks
 
 
-def count_units(texts: Iterable[str], base: Extendable) -> Counter[bytes]:
+def count_units(texts: Iterable[str], base: Extendable, boundaries: Boundaries = "morphemes") -> Counter[bytes]:
     """How often each run of two tokens or more occurs, if it has anything but ASCII in it."""
     counts: Counter[bytes] = Counter()
 
     def add(batch: pa.RecordBatch) -> None:
         counts.update(dict(zip(*(column.to_pylist() for column in batch.columns), strict=True)))
 
-    counter = UnitCounter(base, add, most=1 << 14)
+    counter = UnitCounter(base, add, 1 << 14, boundaries)
     for text in texts:
         counter.add(pa.array([text], pa.large_string()))
     add(counter.take())

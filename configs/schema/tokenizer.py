@@ -8,6 +8,7 @@ from pydantic import Field
 
 from configs.schema.section import Section, operational, rule
 
+Boundaries = Literal["morphemes", "soft"]
 InitMethod = Literal["mean", "weighted", "first", "last", "align", "random"]
 
 
@@ -80,6 +81,9 @@ class Tokenizer(Section):
     """A term that stands less often in the text that is learned from is left out. An input row of a new token gains
     little from more than 100 places (arXiv:2505.20133), and one that is met more seldom hardly learns."""
     found_words: FoundWords = FoundWords()
+    boundaries: Boundaries = "morphemes"
+    """What no token is learned across: morphemes, or, soft, only phrases (up to the end of the hiragana behind a word,
+    about a bunsetsu), so that frequent compounds and words with their particles become tokens, too; I9 is off then."""
     sample_bytes: int = Field(default=10_000_000_000, ge=1)
     """Text to learn from; a larger corpus is sampled by document id."""
     init: Init = Init()
@@ -103,12 +107,17 @@ class Tokenizer(Section):
             return {}
         return {"terms_min_count": self.terms_min_count, "found_words": self.found_words.digested()}
 
+    @property
+    def of_boundaries(self) -> dict[str, Any]:
+        """The same of boundaries."""
+        return {} if self.boundaries == "morphemes" else {"boundaries": self.boundaries}
+
     def digested(self) -> dict[str, Any]:
         # Of lists their bytes count, not their paths: they are raw files.
         values = super().digested()
-        for name in ("terms", "terms_min_count", "found_words"):
+        for name in ("terms", "terms_min_count", "found_words", "boundaries"):
             del values[name]
-        return {**values, **self.of_terms}
+        return {**values, **self.of_terms, **self.of_boundaries}
 
     @rule("terms")
     def terms_are_part_of_add(self) -> str | None:
