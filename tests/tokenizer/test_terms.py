@@ -68,8 +68,8 @@ def test_terms_become_tokens_and_what_became_of_each_is_listed(
     check = ["tokenizer", "check", str(base_folder), str(made.dir / "hf"), "--text", str(files / "texts.jsonl")]
     assert main(check) == 0
     assert "tokens of listed terms, as the manifest beside it says, are not held to I9" in capsys.readouterr().out
-    (made.dir / "terms.jsonl").unlink()
-    assert main(check) == 1
+    (made.dir / "hf").rename(files / "hf")
+    assert main([*check[:3], str(files / "hf"), *check[4:]]) == 1
     assert "I9  BROKEN" in capsys.readouterr().out
 
 
