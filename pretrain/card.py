@@ -13,12 +13,11 @@ from jinja2 import Environment, StrictUndefined
 from configs.hub import is_hub_name
 from configs.schema.run import Run
 from configs.schema.schedule import Schedule, StageRate
+from pretrain.card_personal import personal_data
 from pretrain.export_gate.result import GateResult
 
 _TEMPLATE = Path(__file__).with_name("card.md.j2")
-_MASKED = {"mask": "masked", "leave": "left as they were"}
 _TRAINED_JA = {"all": "すべての重み", "embeddings": "埋め込み", "new_rows": "新しい行"}
-_MASKED_JA = {"mask": "伏せ字にし", "leave": "そのまま残し"}
 
 
 @dataclass(frozen=True)
@@ -65,8 +64,7 @@ def card(run: Run, checkpoints: Mapping[str, Any], tokenizer: Mapping[str, Any],
         last=_last,
         new_tokens=tokenizer["counts"]["new_tokens"],
         order=_order(counts["order"]),
-        masked=_MASKED,
-        masked_ja=_MASKED_JA,
+        personal=personal_data(run.corpus.mask),
         trained_ja=_TRAINED_JA,
         commit=_commit(checkpoints["inputs"]["base"]),
     )
