@@ -8,7 +8,6 @@ from configs.raw_input import RawFile, find_files
 from configs.schema.run import Run
 from configs.schema.tokenizer import Tokenizer
 from configs.stage import StagePlan
-from corpus.documents import sources_in
 from corpus.stage import corpus_dir
 from tokenizer.base import Base
 
@@ -34,8 +33,8 @@ def tokenizer_plan(run: Run) -> StagePlan:
 
 def in_house_sources(run: Run) -> list[str]:
     """Of the sources that are learned from those that say who may see them."""
-    names = sources_in(run.corpus, run.tokenizer.languages)
-    return [name for name in names if run.corpus.sources[name].access]
+    sources = run.corpus.sources.items()
+    return [name for name, source in sources if source.access and source.language in run.tokenizer.languages]
 
 
 def term_files(settings: Tokenizer) -> dict[str, tuple[RawFile, ...]]:

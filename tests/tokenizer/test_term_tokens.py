@@ -81,6 +81,17 @@ def test_a_unigram_needs_nothing_but_the_terms_and_characters_it_lacks() -> None
     assert all(low <= score <= high for score in found.scores)
 
 
+def test_a_rare_term_of_a_unigram_wins_against_frequent_parts() -> None:
+    base = sp_unigram()
+    parts = [Term("点検", 1000), Term("ポンプ", 1000)]
+    found, refused = term_tokens(base, [*parts, Term("ポンプ点検", 1)], 10**12)
+    assert refused == {}
+    plain = base.extended(found).without_shortcut()
+    assert [len(plain.encode(text)) for text in ("点検", "ポンプ", "ポンプ点検")] == [1, 1, 1]
+    score_of = dict(zip(found.tokens, found.scores, strict=True))
+    assert score_of["ポンプ点検".encode()] > min(base.score_of.values())
+
+
 def test_a_term_that_the_pre_tokeniser_cuts_is_refused_and_the_others_stay(gpt2: ByteBpe) -> None:
     found, _, refused = made(gpt2, ["弁-12型", "点検表"])
     assert refused == {"弁-12型": ACROSS_WORDS}
