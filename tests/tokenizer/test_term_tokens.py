@@ -83,13 +83,13 @@ def test_a_unigram_needs_nothing_but_the_terms_and_characters_it_lacks() -> None
 
 def test_a_rare_term_of_a_unigram_wins_against_frequent_parts() -> None:
     base = sp_unigram()
-    parts = [Term("点検", 1000), Term("ポンプ", 1000)]
-    found, refused = term_tokens(base, [*parts, Term("ポンプ点検", 1)], 10**12)
+    parts = [Term("鑽孔", 10**11), Term("較正", 10**11)]
+    found, refused = term_tokens(base, [*parts, Term("鑽孔較正", 1)], 10**12)
     assert refused == {}
     plain = base.extended(found).without_shortcut()
-    assert [len(plain.encode(text)) for text in ("点検", "ポンプ", "ポンプ点検")] == [1, 1, 1]
+    assert [len(plain.encode(text)) for text in ("鑽孔", "較正", "鑽孔較正")] == [1, 1, 1]
     score_of = dict(zip(found.tokens, found.scores, strict=True))
-    assert score_of["ポンプ点検".encode()] > min(base.score_of.values())
+    assert score_of["鑽孔較正".encode()] > score_of["鑽孔".encode()] + score_of["較正".encode()]
 
 
 def test_a_term_that_the_pre_tokeniser_cuts_is_refused_and_the_others_stay(gpt2: ByteBpe) -> None:
