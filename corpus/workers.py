@@ -5,9 +5,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -17,6 +19,8 @@ from corpus.shares import Runnable
 
 # Starting a process and loading the kernels in it takes as long as this much work.
 _WORTH_A_PROCESS_BYTES = 32_000_000
+# jemalloc has handlers for fork, and begins its own thread anew.
+_ALLOCATORS = "jemalloc_bg_thd"
 
 
 class Workers:
@@ -75,8 +79,7 @@ def _started(count: int) -> ProcessPoolExecutor:
 
     A copy of a process with other threads may wait for ever for what one of them held; then each begins from nothing.
     """
-    alone = len(os.listdir("/proc/self/task")) == 1
-    context = multiprocessing.get_context("fork" if alone else "spawn")
+    context = multiprocessing.get_context("fork" if _is_alone() else "spawn")
     pool = ProcessPoolExecutor(count, mp_context=context, initializer=_end_with_parent, initargs=(os.getpid(),))
     # Ctrl-C waits until those who are to leave it to this process do.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -85,6 +88,16 @@ def _started(count: int) -> ProcessPoolExecutor:
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return pool
+
+
+def _is_alone() -> bool:
+    """Whether this process has one thread, beside that of Arrow's allocator, which lets itself be copied."""
+    others = (path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm") if not _is_own(path))
+    return set(others) <= {_ALLOCATORS}
+
+
+def _is_own(path: Path) -> bool:
+    return path.parent.name == str(threading.get_native_id())
 
 
 def _end_with_parent(parent: int) -> None:

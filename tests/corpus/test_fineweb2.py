@@ -39,6 +39,7 @@ def test_a_sample_of_the_shared_corpus_is_decided_as_published() -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3 * 3600)
 def test_all_of_the_shared_corpus_is_decided_as_published() -> None:
     # A text that is cut for the sake of MeCab may be cut into other words.
     texts = (remove_invisible(text) for text in all_texts() if len(text) < 100_000)

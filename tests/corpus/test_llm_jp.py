@@ -47,6 +47,7 @@ def test_a_sample_of_the_shared_corpus_is_decided_as_published(preset: Preset, s
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3 * 3600)
 @pytest.mark.parametrize(("preset", "strict"), PRESETS)
 def test_all_of_the_shared_corpus_is_decided_as_published(preset: Preset, strict: bool) -> None:
     texts = all_texts()

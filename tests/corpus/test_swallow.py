@@ -47,6 +47,7 @@ def test_a_sample_of_the_shared_corpus_is_decided_as_published() -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3 * 3600)
 def test_all_of_the_shared_corpus_is_decided_as_published() -> None:
     texts = all_texts()
     while some := list(islice(texts, 1000)):
