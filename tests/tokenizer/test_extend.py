@@ -288,7 +288,7 @@ def test_units_are_the_same_bytes_however_the_corpus_is_cut_and_counted(
     for task_bytes, workers, room in (("256000000", 1, 1 << 14), ("1000", 2, 7), ("2000", 3, 40)):
         changed = (f"run.dir={tmp_path}/{workers}", f"corpus.limits.task_bytes={task_bytes}")
         cut = _with(run, tmp_path, *changed, f"tokenizer.workers={workers}")
-        monkeypatch.setattr(UnitCounter.__init__, "__defaults__", (room,))
+        monkeypatch.setattr(UnitCounter.__init__, "__defaults__", (room, "morphemes"))
         monkeypatch.setattr("corpus.workers._WORTH_A_PROCESS_BYTES", 0)
         build_corpus(cut)
         extend_tokenizer(cut)
