@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import lzma
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,12 @@ import pyarrow.parquet as pq
 import zstandard
 
 from configs.errors import UserError
-from configs.raw_input import find_files
+from configs.raw_input import RawFile
 from configs.schema.decontaminate import Decontaminate, EvaluationSet
 from corpus.batch import utf8_of
 from corpus.kernels.overlap import NOTHING, Items, folded
 from corpus.read.compressed import compression_of
+from corpus.stage import key_of_set
 
 CONTAMINATED = "contaminated."
 HELD_OUT = "held_out"
@@ -33,18 +34,20 @@ SetItems = dict[str, list[str]]
 """The items of each set, in the order of the run file."""
 
 
-def evaluation_items(settings: Decontaminate) -> SetItems:
+def evaluation_items(settings: Decontaminate, files: Mapping[str, Sequence[RawFile]]) -> SetItems:
     """The items of all sets, each once.
 
+    Args:
+        files: of each set, as `corpus.stage.evaluation_files` gives them.
     Raises:
         UserError: if a file cannot be read, or no record has one of the fields.
     """
     items: SetItems = {}
     for name, one in settings.sets.items():
-        what = f"corpus.decontaminate.sets.{name}"
+        what = key_of_set(name)
         found: dict[str, None] = {}
         fields: set[str] = set()
-        for file in find_files(one.path, what=f"{what}.path"):
+        for file in files[what]:
             for record in _records(file.path, what):
                 fields |= set(record)
                 found |= dict.fromkeys(_texts(record, one))

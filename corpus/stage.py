@@ -7,6 +7,7 @@ from pathlib import Path
 from configs.hub import HubName, is_hub_name
 from configs.raw_input import RawFile, find_files
 from configs.schema.corpus import Source
+from configs.schema.decontaminate import Decontaminate
 from configs.schema.preset import load_preset
 from configs.schema.run import Run
 from configs.stage import StagePlan
@@ -52,7 +53,7 @@ def corpus_plan(run: Run) -> StagePlan:
         from corpus.lists import list_digests
 
         config["lists"] = list_digests(run.corpus)
-    raw = {**source_files(run), **_existing_files(run), **_evaluation_files(run)}
+    raw = {**source_files(run), **_existing_files(run), **evaluation_files(run.corpus.decontaminate)}
     return StagePlan("corpus", corpus_dir(run), KIND, VERSION, config, raw=raw)
 
 
@@ -65,8 +66,12 @@ def _existing_files(run: Run) -> dict[str, tuple[RawFile, ...]]:
     }
 
 
-def _evaluation_files(run: Run) -> dict[str, tuple[RawFile, ...]]:
-    """Files of the evaluation sets, by names that no source has."""
-    sets = run.corpus.decontaminate.sets
-    names = {f"corpus.decontaminate.sets.{name}": one.path for name, one in sets.items()}
+def evaluation_files(settings: Decontaminate) -> dict[str, tuple[RawFile, ...]]:
+    """Files of the evaluation sets, by their keys in the run file, which are names that no source has."""
+    names = {key_of_set(name): one.path for name, one in settings.sets.items()}
     return {name: find_files(path, what=f"{name}.path") for name, path in names.items()}
+
+
+def key_of_set(name: str) -> str:
+    """Where the run file says what an evaluation set is."""
+    return f"corpus.decontaminate.sets.{name}"

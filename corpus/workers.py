@@ -92,12 +92,8 @@ def _started(count: int) -> ProcessPoolExecutor:
 
 def _is_alone() -> bool:
     """Whether this process has one thread, beside that of Arrow's allocator, which lets itself be copied."""
-    others = (path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm") if not _is_own(path))
-    return set(others) <= {_ALLOCATORS}
-
-
-def _is_own(path: Path) -> bool:
-    return path.parent.name == str(threading.get_native_id())
+    tasks, own = Path("/proc/self/task"), str(threading.get_native_id())
+    return all((task / "comm").read_text().strip() == _ALLOCATORS for task in tasks.iterdir() if task.name != own)
 
 
 def _end_with_parent(parent: int) -> None:

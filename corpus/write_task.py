@@ -26,6 +26,7 @@ from corpus.dedup.repeated_lines import empty_rows, remove_lines
 from corpus.kernels.utf8 import UInt64
 from corpus.line_task import repeated_lines
 from corpus.shards import ShardWriter, read_batches
+from corpus.stage import evaluation_files
 from corpus.stats import count_documents
 from corpus.tally import Tally
 
@@ -64,18 +65,19 @@ def gather_held_out(claim: Claim, argument: WriteArgument) -> None:
 def _overlap(directory: Path, argument: WriteArgument) -> Overlap:
     paths = [directory / held_out_texts_path(key) for key in argument.all_keys]
     held_out = [file for path in paths if path.exists() for file in find_files(str(path), what=HELD_OUT)]
-    sets = [file for one in argument.decontaminate.sets.values() for file in find_files(one.path, what="sets")]
-    return _overlap_of(tuple(held_out), tuple(sets), argument.decontaminate.model_dump_json())
+    settings = argument.decontaminate
+    return _overlap_of(tuple(held_out), tuple(evaluation_files(settings).items()), settings.model_dump_json())
 
 
 @lru_cache(maxsize=1)
-def _overlap_of(held_out: tuple[RawFile, ...], sets: tuple[RawFile, ...], settings: str) -> Overlap:
+def _overlap_of(
+    held_out: tuple[RawFile, ...], sets: tuple[tuple[str, tuple[RawFile, ...]], ...], words: str
+) -> Overlap:
     """One for all tasks of a process, for as long as none of the files is another."""
-    del sets  # read again by their names
+    settings = Decontaminate.model_validate_json(words)
     batches = read_batches(file.path for file in held_out)
-    decontaminate = Decontaminate.model_validate_json(settings)
     texts = (text for batch in batches for text in batch.column("text").to_pylist())
-    return Overlap(evaluation_items(decontaminate), texts, decontaminate)
+    return Overlap(evaluation_items(settings, dict(sets)), texts, settings)
 
 
 def write_shard(claim: Claim, argument: WriteArgument) -> dict[str, Any]:

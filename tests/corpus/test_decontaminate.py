@@ -15,6 +15,7 @@ from configs.errors import UserError
 from configs.schema.decontaminate import Decontaminate, EvaluationSet
 from corpus.build import build_corpus
 from corpus.decontaminate import Overlap, evaluation_items
+from corpus.stage import evaluation_files
 from tests.corpus.conftest import prose
 from tests.corpus.corpora import RunOf, rows_of
 
@@ -39,7 +40,7 @@ def write(path: Path) -> str:
 @pytest.mark.parametrize("name", ["q.jsonl", "q.jsonl.gz", "q.jsonl.zst", "q.parquet"])
 def test_sets_are_read_in_every_format_and_answers_are_not_items(tmp_path: Path, name: str) -> None:
     settings = Decontaminate(sets={"qa": EvaluationSet(path=write(tmp_path / name))})
-    items = evaluation_items(settings)
+    items = evaluation_items(settings, evaluation_files(settings))
     assert items == {"qa": [one["question"] for one in QUESTIONS]}
     # One of them is too short to be looked for.
     assert Overlap(items, [], settings).looked_for() == {"qa": 2}
@@ -48,13 +49,13 @@ def test_sets_are_read_in_every_format_and_answers_are_not_items(tmp_path: Path,
 def test_a_set_without_the_fields_and_a_broken_one_are_told(tmp_path: Path) -> None:
     settings = Decontaminate(sets={"qa": EvaluationSet(path=write(tmp_path / "q.jsonl"), fields=("body",))})
     with pytest.raises(UserError, match=r"sets\.qa\.fields: no record has text in one of body; the fields are"):
-        evaluation_items(settings)
+        evaluation_items(settings, evaluation_files(settings))
     (tmp_path / "q.jsonl").write_text("[1, 2]\n")
     with pytest.raises(UserError, match=r"q\.jsonl:1: expected a JSON object on every line"):
-        evaluation_items(settings)
+        evaluation_items(settings, evaluation_files(settings))
     (tmp_path / "q.jsonl").write_text("{")
     with pytest.raises(UserError, match="not JSON lines"):
-        evaluation_items(settings)
+        evaluation_items(settings, evaluation_files(settings))
 
 
 def test_documents_with_a_question_go_and_name_the_set(run_of: RunOf, tmp_path: Path) -> None:
