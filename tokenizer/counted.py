@@ -100,7 +100,7 @@ def counted_units(run: Run) -> Artifact:
     shards = [path for name in names for path in shards_of(corpus, "kept", name)]
     base = open_tokenizer(folder)
     terms = _terms(builder, run, base, shards, share) if settings.asks_for_terms else None
-    extension = Extension(base.size, (), (), ()) if terms is None else terms.extension
+    extension = Extension.nothing(base) if terms is None else terms.extension
     arguments = {
         path.stem: (
             CountArgument(path, folder, share, path.stem, extension, settings.boundaries),
@@ -131,7 +131,7 @@ def _terms(builder: Builder, run: Run, base: Extendable, shards: Sequence[Path],
         return count_in_shards(builder, list(shards), share, strings, settings.workers)
 
     def in_house() -> Iterator[pa.RecordBatch]:
-        folder, nothing = Base.of_tokenizer(run).folder_without_weights(), Extension(base.size, (), (), ())
+        folder, nothing = Base.of_tokenizer(run).folder_without_weights(), Extension.nothing(base)
         arguments = {
             path.stem: (CountArgument(path, folder, share, f"found-{path.stem}", nothing), path.stat().st_size)
             for path in shards

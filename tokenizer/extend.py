@@ -66,7 +66,7 @@ def _learn(
     """The extension, and why it has so many tokens, where the run file leaves that open."""
     settings = run.tokenizer
     if units is None or settings.add == 0:
-        return Extension(base.size, (), (), ()), None
+        return Extension.nothing(base), None
     if settings.add == "auto":
         curve = learned_curve(run, base, corpus, units)
         _log.info("tokenizer.add: %s", curve.recommendation.reason)

@@ -38,6 +38,7 @@ from tokenizer.learn_beside_terms import (
 from tokenizer.named_texts import documents_of, named_shards
 from tokenizer.open import open_tokenizer
 from tokenizer.recommend import Recommendation, recommend
+from tokenizer.sampled import is_sampled
 from tokenizer.sorted_runs import MOST_UNITS, at_least, floor_for, spilled_runs
 from tokenizer.stage import only_tokenizer_files, term_files
 from tokenizer.term_counts import TermCounter
@@ -105,7 +106,7 @@ def extend_by_files(
         return builder.complete
     size = sum(total_bytes(some) for some in raw.values())
     share = min(1.0, settings.sample_bytes / max(1, size))
-    nothing = Extension(tokenizer.size, (), (), ())
+    nothing = Extension.nothing(tokenizer)
     arguments = {
         key: (CountFilesArgument(shard, sources[shard.pieces[0].source], folder, share, nothing, key), shard.bytes)
         for key, shard in shards.items()
@@ -173,10 +174,9 @@ def _learned_from(
 ) -> Iterator[pa.LargeStringArray]:
     """The texts that are learned from, one at a time; the lists are given those to measure on."""
     for id_, text in documents_of(argument.shard, argument.source, tally):
-        drawn = int(id_[:13], 16)
-        if drawn % _HELD_OUT == 0 and len(held_out) < _MEASURED:
+        if int(id_[:13], 16) % _HELD_OUT == 0 and len(held_out) < _MEASURED:
             held_out.append(text)
-        elif drawn < argument.share * 16**13:
+        elif is_sampled(id_, argument.share):
             tally.add("characters", len(text))
             if len(others) < _MEASURED:
                 others.append(text)

@@ -40,6 +40,11 @@ class Extension:
     scores: tuple[float, ...] = ()
     """Of the first tokens, as a Unigram has them; the others' come from their counts."""
 
+    @classmethod
+    def nothing(cls, base: Extendable) -> Extension:
+        """The extension of a base by no token."""
+        return cls(base.size, (), (), ())
+
     @property
     def numbered(self) -> dict[int, bytes]:
         """The tokens by id."""

@@ -134,20 +134,20 @@ def chosen_terms(
     spelt = {term.text: plain.normalised(term.text) for term in listed}
     patterns = list(dict.fromkeys([*spelt, *spelt.values()]))
     counts, characters = count(patterns)
+    known = frozenset(base.bytes_of.values())
     count_of = dict(zip(patterns, counts, strict=True))
     outcomes: list[Outcome] = []
     seen: set[str] = set()
     for term in listed:
         text = spelt[term.text]
         total = sum(count_of[one] for one in {term.text, text})
-        why = _left_out(base, text, total, settings.terms_min_count)
+        why = _left_out(known, text, total, settings.terms_min_count)
         why = "another listed term, to the base's normaliser" if text in seen else why
         outcomes.append(Outcome(text, f"{Path(term.file).name}:{term.line}", total, why))
         seen.add(text)
     outcomes = _by_tokens(base, outcomes, characters)
     of_lists = set(_tokens(base, outcomes, characters)[0].tokens)
     if settings.found_words.most:
-        known = base.bytes_of.values()
         found = [
             Outcome(text, "", total, None)
             for text, total in found_words(base, in_house, settings.found_words)
@@ -159,10 +159,10 @@ def chosen_terms(
     return Terms(extension, crossing, tuple(outcomes))
 
 
-def _left_out(base: Extendable, text: str, count: int, least: int) -> str | None:
+def _left_out(known: frozenset[bytes], text: str, count: int, least: int) -> str | None:
     if text.isascii():
         return "ASCII only, to the base's normaliser"
-    if text.encode() in base.bytes_of.values():
+    if text.encode() in known:
         return "one token of the base already"
     if count < least:
         return "rarer than tokenizer.terms_min_count"

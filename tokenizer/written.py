@@ -67,7 +67,7 @@ class Made:
         """Raise a UserError if an invariant does not hold."""
         violations = check(self.base, self.extended, texts)
         # The tokens of terms stand in units as the base's own: a listed one may cross morphemes, a found one is a unit.
-        terms = Extension(self.base.size, (), (), ()) if self.terms is None else self.terms.extension
+        terms = Extension.nothing(self.base) if self.terms is None else self.terms.extension
         learned = self.extension.tokens[len(terms.tokens) :]
         if self.boundaries == "morphemes":
             violations += check_units(with_terms(self.base, terms), learned, units)
