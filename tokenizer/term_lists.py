@@ -1,10 +1,11 @@
-"""Lists of in-house terms: text files with a term a line; # begins a remark.
+"""Lists of in-house terms: text files with a term a line; # begins a remark, at the beginning or behind a space.
 
 Messages name file and line, never the term: lists are in-house text.
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ LONGEST_TERM = 64
 """Characters; what is longer is a sentence, and each of its beginnings would take a token, too."""
 
 _SHOWN = 10
+# Not inside a term: C#言語.
+_REMARK = re.compile(r"(?:^|\s)#.*")
 
 
 @dataclass(frozen=True)
@@ -66,9 +69,9 @@ def _terms_of(path: Path) -> Iterator[ListedTerm]:
     except UnicodeDecodeError as error:
         raise UserError(f"tokenizer.terms: {path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
     for number, line in enumerate(text.removesuffix("\n").split("\n") if text else [], start=1):
-        term, remark, _ = line.partition("#")
-        if term.strip() or not remark:
-            yield ListedTerm(term.strip(), str(path), number)
+        term = _REMARK.sub("", line).strip()
+        if term or not _REMARK.search(line):
+            yield ListedTerm(term, str(path), number)
 
 
 def _wrong(term: str) -> str | None:

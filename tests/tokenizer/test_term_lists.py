@@ -15,8 +15,8 @@ def read(tmp_path: Path, content: str | bytes) -> list[str]:
 
 
 def test_a_term_a_line_with_remarks(tmp_path: Path) -> None:
-    content = "\ufeff# pumps\n定量ポンプ\n  ダイヤフラム弁  # EHN\nＴＰ－１２０型\n"
-    assert read(tmp_path, content) == ["定量ポンプ", "ダイヤフラム弁", "ＴＰ－１２０型"]
+    content = "\ufeff# pumps\n定量ポンプ\n  ダイヤフラム弁  # EHN\n  #弁\nＴＰ－１２０型\nC#言語\n3#釜 #4\n"
+    assert read(tmp_path, content) == ["定量ポンプ", "ダイヤフラム弁", "ＴＰ－１２０型", "C#言語", "3#釜"]
 
 
 @pytest.mark.parametrize(
