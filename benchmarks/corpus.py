@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import zstandard
 
@@ -41,55 +42,69 @@ def measure() -> Figures:
 
 
 def _build_figures(megabytes: int) -> Figures:
-    """The whole build: per second of processor time, and how many times as fast two workers are by the clock.
-
-    What is compared by the clock are programs of their own, as users start them, so both begin with loading what they
-    need. There is a task per file, of the same size: a compressed file is never cut. What two workers are worth is said
-    of as much text again, with other kanji: the start is the same for any amount, and stands beside it.
-    """
+    """The whole build: per second of processor time, and how many times as fast two workers are by the clock."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         (root / "run.yaml").write_text(_RUN_FILE.format(root=root))
         texts = japanese(megabytes)
         size = sum(len(text.encode()) for text in texts) / 1e6
-        (root / "text").mkdir()
-        files = [_write(root / f"text/{number}.jsonl.zst", texts[number::_FILES]) for number in range(_FILES)]
+        files = _written_once_and_twice(root, texts)
+        del texts
         parse = size / cpu_seconds(lambda: [_parsed(path) for path in files], rounds=1)
         rounds = iter(range(_ROUNDS + 1))
         inside = cpu_seconds(lambda: _build_here(root, f"here{next(rounds)}"), _ROUNDS)
-        (root / "twice").mkdir()
-        for number, path in enumerate(files):
-            (root / "twice" / path.name).hardlink_to(path)
-            others = [text.translate(_OTHER_KANJI) for text in texts[number::_FILES]]
-            _write(root / f"twice/other{number}.jsonl.zst", others)
-        del texts, others
         took = {
             (what, workers): [_build(root, workers, what, one) for one in range(_ROUNDS)]
             for what in ("text", "twice")
             for workers in (1, 2)
         }
+    busy = {workers: min(one[1] for one in took["text", workers]) for workers in (1, 2)}
+    build = figure(
+        size / inside,
+        "MB/s",
+        decompress_and_parse=parse,
+        a_program_of_its_own=size / busy[1],
+        two_workers=size / busy[2],
+    )
     wall = {case: min(one[0] for one in found) for case, found in took.items()}
-    busy = {case: min(one[1] for one in found) for case, found in took.items()}
+    return {"corpus/build": build, "corpus/build_two_workers": _two_workers(wall, 2 * size)}
+
+
+def _two_workers(wall: dict[tuple[str, int], float], megabytes: float) -> dict[str, Any]:
+    """What two workers are worth for as much text again: the start is the same for any amount, and stands beside it.
+
+    Compared by the clock are programs of their own, as users start them, so both begin with loading what they need.
+
+    Args:
+        wall: seconds for the text once and twice, by one worker and by two.
+    """
     alone, together = (wall["twice", workers] - wall["text", workers] for workers in (1, 2))
-    return {
-        "corpus/build": figure(
-            size / inside,
-            "MB/s",
-            decompress_and_parse=parse,
-            a_program_of_its_own=size / busy["text", 1],
-            two_workers=size / busy["text", 2],
-        ),
-        "corpus/build_two_workers": figure(
-            alone / together,
-            "times",
-            with_the_start=wall["twice", 1] / wall["twice", 2],
-            megabytes=2 * size,
-            one_worker_s=wall["twice", 1],
-            two_workers_s=wall["twice", 2],
-            one_worker_half_s=wall["text", 1],
-            two_workers_half_s=wall["text", 2],
-        ),
-    }
+    return figure(
+        alone / together,
+        "times",
+        with_the_start=wall["twice", 1] / wall["twice", 2],
+        megabytes=megabytes,
+        one_worker_s=wall["twice", 1],
+        two_workers_s=wall["twice", 2],
+        one_worker_half_s=wall["text", 1],
+        two_workers_half_s=wall["text", 2],
+    )
+
+
+def _written_once_and_twice(root: Path, texts: list[str]) -> list[Path]:
+    """Folders `text`, and `twice` with the same and as much again in other kanji; gives the files of the first.
+
+    There is a task per file, of the same size: a compressed file is never cut.
+    """
+    (root / "text").mkdir()
+    (root / "twice").mkdir()
+    files = []
+    for number in range(_FILES):
+        some = texts[number::_FILES]
+        files.append(_write(root / f"text/{number}.jsonl.zst", some))
+        (root / f"twice/{number}.jsonl.zst").hardlink_to(files[-1])
+        _write(root / f"twice/other{number}.jsonl.zst", [text.translate(_OTHER_KANJI) for text in some])
+    return files
 
 
 def _write(path: Path, texts: list[str]) -> Path:

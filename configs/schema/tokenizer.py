@@ -74,9 +74,10 @@ class Tokenizer(Section):
     min_count: int = Field(default=5, ge=1)
     """A token must occur at least so often in the text it is learned from."""
     terms: tuple[str, ...] = ()
-    """Files, folders or globs of term lists: text with a term a line, # begins a remark. Each term becomes one token,
-    before anything is learned, and so does what it is joined from; all of these are part of `add`. A term may stand
-    across morphemes. What becomes of each is listed in `terms.jsonl` of the run's `units` and `tokenizer`."""
+    """Files, folders or globs of term lists: text with a term a line; # at its beginning or behind a space begins a
+    remark. Each term becomes one token, before anything is learned, and so does what it is joined from; all of these
+    are part of `add`. A term may stand across morphemes. What becomes of each is listed in `terms.jsonl` of the run's
+    `units` and `tokenizer`."""
     terms_min_count: int = Field(default=100, ge=1)
     """A term that stands less often in the text that is learned from is left out. An input row of a new token gains
     little from more than 100 places (arXiv:2505.20133), and one that is met more seldom hardly learns."""
