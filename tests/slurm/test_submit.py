@@ -106,6 +106,7 @@ def test_complete_stages_are_skipped_and_a_dry_run_submits_nothing(
     assert "no job was submitted for this run" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_job_has_no_variable_of_its_submitter_that_is_not_named(
     tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:

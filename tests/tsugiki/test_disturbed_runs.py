@@ -24,6 +24,7 @@ def _start(root: Path, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, cwd=REPOSITORY)
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_with_one_line_and_the_same_command_goes_on(finished: Path, tmp_path: Path) -> None:
     words = ["--set", f"run.dir={tmp_path}/run"]
     process = _start(finished, *words)

@@ -134,6 +134,7 @@ def test_a_base_without_tokenizer_is_told(finished: Path, tmp_path: Path, capsys
     assert told in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_several_processes_are_started_by_the_run_itself(finished: Path, tmp_path: Path) -> None:
     pytest.importorskip("deepspeed", reason="DeepSpeed is not installed")
     words = ["--set", f"run.dir={tmp_path}/run", "--set", "pretrain.engine=deepspeed"]
