@@ -157,10 +157,11 @@ def transformer_engine(need: Need) -> Attend:
                 attention_type="cross" if need.sliced else "self",
                 softmax_scale=scale,
             )
+        # cuDNN's take heads and positions for end to end; a gap behind a single head was overlooked (issue 1195).
         out: torch.Tensor = by_scale[key](
-            query_QHK,
-            key_SGK,
-            value_SGK,
+            query_QHK.contiguous(),
+            key_SGK.contiguous(),
+            value_SGK.contiguous(),
             qkv_format="thd",
             cu_seqlens_q=told.queries_D1,
             cu_seqlens_kv=told.keys_D1,

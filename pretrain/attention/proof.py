@@ -55,9 +55,7 @@ class _Case:
     """Of the output."""
 
     def run(self, attend: Attend, dtype: torch.dtype) -> Made:
-        inputs = [
-            one.to(dtype).detach().clone().requires_grad_() for one in (self.query_HQK, self.key_GTK, self.value_GTK)
-        ]
+        inputs = [_as_projected(one.to(dtype)) for one in (self.query_HQK, self.key_GTK, self.value_GTK)]
         out = attend(inputs[0], inputs[1], inputs[2], self.documents, _SCALE * inputs[0].shape[-1] ** -0.5)
         return Made(out.detach(), *torch.autograd.grad(out, inputs, self.gradient_HQK.to(dtype)))
 
@@ -119,6 +117,17 @@ def _case(need: Need, documents: Documents) -> _Case:
         numbers(need.key_heads, documents.keys),
         numbers(need.query_heads, documents.queries),
     )
+
+
+def _as_projected(values_HTK: torch.Tensor) -> torch.Tensor:
+    """Laid out as in training: positions first, and other heads' numbers in between, as where one matrix makes all.
+
+    Here those are no numbers, so that a kernel that takes them for its own shows.
+    """
+    heads, positions, head_dim = values_HTK.shape
+    together_TnK = values_HTK.new_full((positions, heads + 1, head_dim), torch.nan)
+    together_TnK[:, :heads] = values_HTK.transpose(0, 1)
+    return together_TnK[:, :heads].transpose(0, 1).requires_grad_()
 
 
 def _unequal(found: Made, right: Made, need: Need) -> str | None:

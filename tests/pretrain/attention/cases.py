@@ -78,6 +78,15 @@ def _leaks_a_gradient(query: Any, key: Any, value: Any, documents: Documents, sc
     return sdpa.attend(query, key, mixed, documents, scale)
 
 
+def _takes_what_lies_between(
+    query: Any, key: Any, value: Any, documents: Documents, scale: float | None
+) -> torch.Tensor:
+    """Reads values as if the heads of one position followed those of the position before."""
+    heads, _, head_dim = value.shape
+    dense = value.as_strided(value.shape, (head_dim, heads * head_dim, 1))
+    return sdpa.attend(query, key, dense, documents, scale)
+
+
 def _raises(query: Any, key: Any, value: Any, documents: Documents, scale: float | None) -> torch.Tensor:
     raise RuntimeError("no kernel image\nand much more")
 
@@ -105,6 +114,7 @@ WRONG: dict[str, tuple[Attend, str]] = {
         _leaks_a_gradient,
         "other numbers in one document change the gradient of the value of another",
     ),
+    "takes what lies between": (_takes_what_lies_between, "the output differs from the reference by nan"),
     "gives no numbers": (_gives_no_numbers, "the output differs from the reference by nan"),
     "gives another dtype": (_gives_another_dtype, "the output is torch.float64"),
 }

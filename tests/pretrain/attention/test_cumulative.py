@@ -89,9 +89,9 @@ def flash_attn_varlen_func(  # noqa: PLR0913
 
 
 class DotProductAttention(torch.nn.Module):
-    """Transformer Engine's published parameters, as far as they are used, before a kernel by the book."""
+    """Transformer Engine's published parameters, their order and what it asserts, before a kernel by the book."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         num_attention_heads: int,
         kv_channels: int,
@@ -99,11 +99,22 @@ class DotProductAttention(torch.nn.Module):
         attention_dropout: float = 0.0,
         qkv_format: str = "sbhd",
         attn_mask_type: str = "causal",
+        window_size: tuple[int, int] | None = None,
+        sequence_parallel: bool = False,
+        tp_size: int = 1,
+        get_rng_state_tracker: Any = None,
+        tp_group: Any = None,
+        layer_number: int | None = None,
         attention_type: str = "self",
+        cp_group: Any = None,
+        cp_global_ranks: Any = None,
+        cp_stream: Any = None,
+        cp_comm_type: str = "p2p",
         softmax_scale: float | None = None,
     ) -> None:
         super().__init__()
-        assert qkv_format == "thd"
+        assert attention_type in ("self", "cross")
+        assert num_attention_heads % (num_gqa_groups or num_attention_heads) == 0
         assert attention_dropout == 0.0
         self._heads, self._groups, self._scale = (num_attention_heads, kv_channels), num_gqa_groups, softmax_scale
 
@@ -116,14 +127,32 @@ class DotProductAttention(torch.nn.Module):
         qkv_format: str | None = None,
         cu_seqlens_q: Any = None,
         cu_seqlens_kv: Any = None,
-        max_seqlen_q: Any = None,
-        max_seqlen_kv: Any = None,
+        cu_seqlens_q_padded: Any = None,
+        cu_seqlens_kv_padded: Any = None,
+        max_seqlen_q: int | None = None,
+        max_seqlen_kv: int | None = None,
         attn_mask_type: str | None = None,
+        window_size: tuple[int, int] | None = None,
     ) -> torch.Tensor:
         assert query_layer.shape[1:] == self._heads
         assert key_layer.shape[1] == self._groups
-        # Without bottom_right, the first query looks at the first key alone.
-        assert attn_mask_type == "padding_causal_bottom_right" or torch.equal(cu_seqlens_q, cu_seqlens_kv)
+        assert key_layer.shape == value_layer.shape
+        assert query_layer.dtype == key_layer.dtype == value_layer.dtype
+        assert qkv_format == "thd"
+        assert all(layer.ndim == 3 for layer in (query_layer, key_layer, value_layer))
+        # Its kernels take what lies end to end; some of its versions do not see to that themselves.
+        assert all(layer.is_contiguous() for layer in (query_layer, key_layer, value_layer))
+        assert cu_seqlens_q.shape == cu_seqlens_kv.shape
+        assert cu_seqlens_q.ndim == 1
+        # Without bottom_right, the first query looks at the first key alone; FlashAttention cannot do that.
+        assert attn_mask_type == "padding_causal_bottom_right" or (
+            attn_mask_type == "padding_causal" and torch.equal(cu_seqlens_q, cu_seqlens_kv)
+        )
+        # Nothing lies between documents, so that `pad_between_seqs` is what it takes it for by itself: false.
+        assert cu_seqlens_q_padded is None
+        assert cu_seqlens_kv_padded is None
+        assert max_seqlen_q is not None
+        assert max_seqlen_kv is not None
         told = Lengths(cu_seqlens_q, cu_seqlens_kv, max_seqlen_q, max_seqlen_kv, None)
         return by_the_book(query_layer, key_layer, value_layer, told, self._scale).flatten(1)
 

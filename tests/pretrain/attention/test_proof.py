@@ -33,6 +33,13 @@ def test_a_wrong_kernel_is_found_out(name: str, dtype: torch.dtype) -> None:
     assert says in found
 
 
+def test_a_kernel_that_overlooks_gaps_behind_a_single_head_is_found_out() -> None:
+    attend, says = WRONG["takes what lies between"]
+    found = why_not(attend, need(key_heads=1))
+    assert found is not None
+    assert says in found
+
+
 def test_a_kernel_that_is_wrong_only_where_ranks_share_documents_is_found_out_there() -> None:
     def attend(*arguments: object) -> torch.Tensor:
         query, key, value, documents, scale = arguments
