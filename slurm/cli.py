@@ -22,9 +22,26 @@ _CHAIN = "tsugiki.chain"
 _STAGES = ("corpus", "tokenizer", "pack", "train", "export")
 
 
+class _AnyOrder(argparse.ArgumentParser):
+    """A parser whose words may stand on either side of its options; of itself Python 3.11 has `logs RUN.yaml STAGE
+    --set KEY=VALUE` only, as a word that may be left out counts as left out at the first option."""
+
+    _inside = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[argparse.Namespace, list[str]]:  # type: ignore[override]  # typeshed has overloads
+        """What subparsers are asked for; parse_known_intermixed_args asks for it twice."""
+        if self._inside:
+            return super().parse_known_args(args, namespace)
+        self._inside = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._inside = False
+
+
 def verbs(parser: argparse.ArgumentParser) -> None:
     """Add the verbs."""
-    commands = parser.add_subparsers(metavar="VERB", required=True)
+    commands = parser.add_subparsers(metavar="VERB", required=True, parser_class=_AnyOrder)
     render = _verb(commands, "render", _render, "write the batch script of every stage")
     render.add_argument("--out", type=Path, metavar="DIR", help="where to (default: slurm/ in the run directory)")
     submit = _verb(commands, "submit", _submit, "submit the stages that are not complete, each after the one before")
