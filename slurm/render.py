@@ -15,7 +15,8 @@ _AT_FIRST_NODE = [
     "# The processes meet on this node, the first of the job, at a port where nobody listens.",
     'MASTER_ADDR=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)',
     "MASTER_PORT=$((10000 + SLURM_JOB_ID % 20000))",
-    'while (exec 3<>"/dev/tcp/127.0.0.1/$MASTER_PORT") 2>/dev/null; do MASTER_PORT=$((MASTER_PORT + 1)); done',
+    'taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1" || exec 3<>"/dev/tcp/$MASTER_ADDR/$1") 2>/dev/null; }',
+    'while taken "$MASTER_PORT"; do MASTER_PORT=$((MASTER_PORT + 1)); done',
 ]
 
 

@@ -6,8 +6,11 @@ import os
 
 import torch
 import torch.distributed as dist
+from torch.distributed import HashStore, TCPStore  # type: ignore[attr-defined]  # documented, not in its __all__
+from torch.distributed.constants import default_pg_timeout
 
 from configs.errors import UserError
+from configs.listen import bound_to
 
 _VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 
@@ -47,12 +50,26 @@ def start() -> torch.device:
     if dist.is_initialized():
         return device
     backend = "nccl" if on_gpu else "gloo"
-    if "RANK" in os.environ:
+    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True":  # torchrun keeps it
         dist.init_process_group(backend, device_id=device if on_gpu else None)
     else:
-        store = dist.HashStore()  # type: ignore[attr-defined]  # documented, but not in torch's __all__
-        dist.init_process_group(backend, store=store, rank=0, world_size=1)
+        store, rank = (_store(size), _number("RANK")) if "RANK" in os.environ else (HashStore(), 0)
+        dist.init_process_group(backend, store=store, rank=rank, world_size=size, device_id=device if on_gpu else None)
     return device
+
+
+def _store(size: int) -> TCPStore:
+    """Where the processes meet: at the first one, at an address that torch by itself would not choose."""
+    host, port, first = os.environ["MASTER_ADDR"], _number("MASTER_PORT"), _number("RANK") == 0
+    bound = bound_to(host, port) if first else None
+    return TCPStore(
+        host,
+        port,
+        size,
+        first,
+        timeout=default_pg_timeout,
+        master_listen_fd=bound.detach() if bound is not None else None,
+    )
 
 
 def device() -> torch.device:

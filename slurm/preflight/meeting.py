@@ -14,6 +14,7 @@ import torch
 import torch.distributed as dist
 from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]  # documented, not in its __all__
 
+from configs.listen import bound_to
 from slurm.preflight.report import Pair
 
 _PAIR = timedelta(seconds=30)
@@ -59,7 +60,16 @@ class Meeting:
         self._place, self._wait = place, timedelta(seconds=wait_s)
         self.present = [place.number]
         first = place.number == 0
-        self._store = TCPStore(place.address, place.port, None, first, timeout=self._wait, wait_for_workers=False)
+        bound = bound_to(place.address, place.port) if first else None
+        self._store = TCPStore(
+            place.address,
+            place.port,
+            None,
+            first,
+            timeout=self._wait,
+            wait_for_workers=False,
+            master_listen_fd=bound.detach() if bound is not None else None,
+        )
 
     def all_say(self, topic: str, value: Any) -> dict[int, Any]:
         """What each node says about something, by number; one that does not answer in time is left out from then on.

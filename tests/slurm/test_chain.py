@@ -40,13 +40,11 @@ def test_a_run_goes_from_text_to_a_model_on_two_nodes(place: NewPlace) -> None:
 
 
 def assert_ports_are_of_the_nodes(cluster: Cluster) -> None:
-    """The processes listen where other nodes of the cluster reach them, and one, where they meet, at every address."""
-    everywhere = []
+    """The processes listen where other nodes of the cluster reach them, and nowhere else."""
     for node in ("node1", "node2"):
         listeners = {address.rpartition(":")[0] for _, address in cluster.listeners(node)}
         assert address_of(node) in listeners
-        everywhere += [node for address in listeners - {address_of(node), "127.0.0.1", "[::1]"}]
-    assert everywhere == ["node1"]
+        assert listeners <= {address_of(node), "127.0.0.1", "[::1]"}
 
 
 @pytest.mark.parametrize("often", [pytest.param(1, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.soak)])
