@@ -9,25 +9,34 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from tokenizer.extendable import Extendable
-from tokenizer.units import unpack_unit
+from tokenizer.units import UNITS, unpack_unit
 
 # Of the most frequent units; what the others would add to a token's count is left out, which errs to the safe side.
 _UNITS = 500_000
 
 
-def frequent_units(base: Extendable, batches: Iterable[pa.RecordBatch]) -> list[tuple[str, int]]:
-    """Text and count of the most frequent units, equal ones of several shards together.
+def frequent_units(base: Extendable, batches: Iterable[pa.RecordBatch], most: int = _UNITS) -> list[tuple[str, int]]:
+    """Text and count of the most frequent units, in memory that does not grow with the number of all.
 
     Units that are no whole characters are passed over: no text has them by itself.
+
+    Args:
+        batches: each unit once.
     """
-    table = pa.Table.from_batches(list(batches), schema=pa.schema([("unit", pa.binary()), ("count", pa.int64())]))
-    summed = table.group_by("unit").aggregate([("count", "sum")])
-    summed = summed.sort_by([("count_sum", "descending"), ("unit", "ascending")]).slice(0, _UNITS)
-    return list(_texts(base, summed))
+    held = UNITS.empty_table()
+    for batch in batches:
+        held = pa.concat_tables([held, pa.Table.from_batches([batch])])
+        if held.num_rows > 2 * most:
+            held = _most_frequent(held, most)
+    return list(_texts(base, _most_frequent(held, most)))
 
 
-def _texts(base: Extendable, summed: pa.Table) -> Iterator[tuple[str, int]]:
-    pairs = zip(summed.column("unit").to_pylist(), summed.column("count_sum").to_pylist(), strict=True)
+def _most_frequent(units: pa.Table, most: int) -> pa.Table:
+    return units.sort_by([("count", "descending"), ("unit", "ascending")]).slice(0, most)
+
+
+def _texts(base: Extendable, units: pa.Table) -> Iterator[tuple[str, int]]:
+    pairs = zip(units.column("unit").to_pylist(), units.column("count").to_pylist(), strict=True)
     for unit, count in pairs:
         try:
             text = b"".join(base.bytes_of[number] for number in unpack_unit(unit)).decode()

@@ -7,7 +7,8 @@ from tokenizer.byte_bpe import ByteBpe
 from tokenizer.expected import frequent_units, occurrences
 from tokenizer.gain import Known, numbers, points
 from tokenizer.learn import extend
-from tokenizer.units import count_units, to_batch
+from tokenizer.text_bytes import is_text
+from tokenizer.units import count_units, to_batch, unpack_unit
 
 TEXTS = ["定量ポンプの点検では、最初に電源を切り、次に弁を閉じる。", "点検表に結果を記入する。"] * 3
 ENGLISH = ["Check the valve."]
@@ -18,7 +19,7 @@ def known(base: ByteBpe, **changes: object) -> Known:
     settings: dict[str, object] = {
         "texts": {"ja": TEXTS, "en": ENGLISH},
         "languages": ("ja",),
-        "units": frequent_units(base, [to_batch(count_units(TEXTS, base))] * 2),
+        "units": frequent_units(base, [to_batch(count_units(TEXTS * 2, base))]),
         "characters": 2 * CHARACTERS,
         "shape": BaseShape(rows=base.size, width=8, tied=True, body=10_000),
         "tokens": {"ja": 1000.0, "en": 1000.0},
@@ -72,6 +73,19 @@ def test_a_token_is_seldom_seen_just_below_the_bound(gpt2: ByteBpe) -> None:
     assert occurrences(extended, gpt2.size, units).tolist() == [often]
     assert points(gpt2, extension, known(gpt2, **once, seen=often))[-1].seldom_seen == 0
     assert points(gpt2, extension, known(gpt2, **once, seen=often + 1))[-1].seldom_seen == 1
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000], ids=["one at a time", "a few", "all at once"])
+@pytest.mark.parametrize("most", [1, 5, 1000])
+def test_the_most_frequent_units_do_not_depend_on_how_they_come(gpt2: ByteBpe, most: int, size: int) -> None:
+    counts = count_units(TEXTS, gpt2)
+    counts[min(counts)] = 1  # rare ones come first, so that some are held that must go
+    batch = to_batch(counts)
+    cut = [batch.slice(at, size) for at in range(0, batch.num_rows, size)]
+    chosen = sorted(counts, key=lambda unit: (-counts[unit], unit))[:most]
+    contents = [(b"".join(gpt2.bytes_of[number] for number in unpack_unit(unit)), counts[unit]) for unit in chosen]
+    expected = [(content.decode(), count) for content, count in contents if is_text(content)]
+    assert frequent_units(gpt2, cut, most) == expected
 
 
 def test_what_nobody_knows_is_none(gpt2: ByteBpe) -> None:
