@@ -37,13 +37,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("name", choices=NAMES)
     parser.add_argument("--json", action="store_true", help="print for machines")
-    parser.add_argument("--gigabytes", type=float, metavar="N", help="size of what `convert` converts")
+    parser.add_argument("--gigabytes", type=float, metavar="N", help="of what `convert` converts, or `tokenizer` reads")
     parser.add_argument("--sizes", nargs="+", metavar="NAME", help="models that `pretrain` trains, e.g. 0.1B")
     arguments = parser.parse_args()
     settings: dict[str, Any] = {}
-    for option, name in (("gigabytes", "convert"), ("sizes", "pretrain")):
+    for option, names in (("gigabytes", ("convert", "tokenizer")), ("sizes", ("pretrain",))):
         if getattr(arguments, option) is not None:
-            if arguments.name != name:
+            if arguments.name not in names:
                 parser.error(f"{arguments.name} has no --{option}")
             settings[option] = getattr(arguments, option)
     try:

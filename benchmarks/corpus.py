@@ -16,14 +16,13 @@ import zstandard
 
 from benchmarks.figures import Figures, cpu_seconds, figure
 from benchmarks.rules import retune_figures, rules_figures
-from benchmarks.text import japanese
+from benchmarks.text import japanese, other_kanji
 from configs.load import load
 from configs.schema.run import Run
 from corpus.build import build_corpus
 
 _RULES_MEGABYTES, _BUILD_MEGABYTES, _FILES, _ROUNDS = 20, 167, 8, 2
-_FIRST, _LAST = 0x4E00, 0x9F00
-_OTHER_KANJI = {point: _FIRST + (point - _FIRST + 37) % (_LAST - _FIRST) for point in range(_FIRST, _LAST)}
+_OTHER_KANJI = other_kanji(37)
 _RUN_FILE = """
 run: {{name: bench, dir: {root}/run, seed: 1}}
 corpus:

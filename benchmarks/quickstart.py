@@ -10,45 +10,19 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from benchmarks.figures import Figures, figure
+from benchmarks.watched import Watched, watch
 
 _RUN_FILE = "configs/quickstart.yaml"
-_SECONDS_BETWEEN_LOOKS = 0.5
 
 
-@dataclass(frozen=True)
-class Quickstart:
-    """A run that ended, and what it took."""
-
-    exit_code: int
-    stdout: str
-    stderr: str
-    seconds: float
-    peak_bytes: int
-    """Most memory that all its processes had at once, shared pages counted once."""
-
-
-def run_quickstart(run_dir: Path, *overrides: str) -> Quickstart:
+def run_quickstart(run_dir: Path, *overrides: str) -> Watched:
     """The run of `make quickstart`, in a directory of its own."""
-    command = [sys.executable, "-m", "tsugiki", "run", _RUN_FILE, *_options(run_dir, overrides)]
-    started, peak = time.perf_counter(), 0
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        with subprocess.Popen(command, stdout=out, stderr=err) as process:
-            while process.poll() is None:
-                peak = max(peak, _bytes_of(process.pid))
-                time.sleep(_SECONDS_BETWEEN_LOOKS)
-        seconds = time.perf_counter() - started
-        out.seek(0)
-        err.seek(0)
-        return Quickstart(process.returncode, out.read(), err.read(), seconds, peak)
+    return watch([sys.executable, "-m", "tsugiki", "run", _RUN_FILE, *_options(run_dir, overrides)])
 
 
 def report(run_dir: Path, *overrides: str) -> dict[str, Any]:
@@ -62,17 +36,7 @@ def _options(run_dir: Path, overrides: Sequence[str]) -> list[str]:
     return [word for one in (f"run.dir={run_dir}", *overrides) for word in ("--set", one)]
 
 
-def _bytes_of(pid: int) -> int:
-    total = 0
-    try:
-        for process in (family := psutil.Process(pid), *family.children(recursive=True)):
-            total += process.memory_full_info().pss
-    except psutil.NoSuchProcess:  # ended between two looks
-        pass
-    return total
-
-
-def _learned(*overrides: str) -> tuple[Quickstart, dict[str, dict[str, float]]]:
+def _learned(*overrides: str) -> tuple[Watched, dict[str, dict[str, float]]]:
     with tempfile.TemporaryDirectory() as folder:
         done = run_quickstart(Path(folder) / "run", *overrides)
         if done.exit_code != 0:

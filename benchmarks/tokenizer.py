@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from benchmarks.extension import extension_figures
 from benchmarks.figures import Figures
+from benchmarks.large_extension import large_extension_figures
+
+_GIGABYTES = 0.02
 
 
-def measure() -> Figures:
-    """Characters per token of base and extension, and speed of the proof and of encoding."""
-    return extension_figures()
+def measure(gigabytes: float = _GIGABYTES) -> Figures:
+    """Characters per token of base and extension, and speed of learning, of the proof and of encoding.
+
+    Args:
+        gigabytes: of the text that the command line learns from; about twice as much is needed on the disk.
+    """
+    return {**extension_figures(), **large_extension_figures(gigabytes)}

@@ -31,7 +31,7 @@ from tokenizer.counted_terms import count_in_shards, listed_terms, units_of_runs
 from tokenizer.extendable import Extendable, Extension
 from tokenizer.open import open_tokenizer
 from tokenizer.sampled import sampled_texts
-from tokenizer.sorted_runs import MOST_UNITS, at_least, floor_for, in_groups, merged, read_run, spilled_runs
+from tokenizer.sorted_runs import at_least, floor_for, in_groups, merged, read_run, spilled_runs
 from tokenizer.stage import in_house_sources, term_files, tokenizer_files
 from tokenizer.term_tokens import with_terms
 from tokenizer.terms import Counted, Terms, chosen_terms
@@ -111,12 +111,12 @@ def counted_units(run: Run) -> Artifact:
     results = run_phase(builder, "count", count_shard, arguments, settings.workers).values()
     with Progress("tokenizer: merge the counts", 2, "passes") as progress:
         runs = [builder.dir / name for result in results for name in result["runs"]]
-        floor = floor_for(MOST_UNITS, _merged(runs))
+        floor = floor_for(_merged(runs))
         progress.advance(1)
-        units = _write(builder, at_least(floor, _merged(runs)))
+        _write(builder, at_least(floor.least, _merged(runs)))
         progress.advance(1)
     seen = {name: sum(one[name] for one in results) for name in ("documents", "characters")}
-    counts = {**seen, "units": units, "least_count": floor}
+    counts = {**seen, "units": floor.units, "least_count": floor.least}
     if terms is not None:
         terms.write(builder)
         counts["terms"] = terms.counts()
@@ -166,11 +166,8 @@ def _merged(runs: Sequence[Path]) -> Iterator[pa.RecordBatch]:
     return merged([read_run(path) for path in runs])
 
 
-def _write(builder: Builder, batches: Iterable[pa.RecordBatch]) -> int:
-    """Write units in row groups of equal size, however they come; gives how many there are."""
-    units = 0
+def _write(builder: Builder, batches: Iterable[pa.RecordBatch]) -> None:
+    """Write units in row groups of equal size, however they come."""
     with builder.file("units.parquet") as out, pq.ParquetWriter(out, UNITS, compression="zstd") as writer:
         for table in in_groups(batches, _ROW_GROUP):
             writer.write_table(table, row_group_size=_ROW_GROUP)
-            units += table.num_rows
-    return units

@@ -6,7 +6,7 @@ their ids, to measure on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ from tokenizer.named_texts import documents_of, named_shards
 from tokenizer.open import open_tokenizer
 from tokenizer.recommend import Recommendation, recommend
 from tokenizer.sampled import is_sampled
-from tokenizer.sorted_runs import MOST_UNITS, at_least, floor_for, spilled_runs
+from tokenizer.sorted_runs import Floor, at_least, floor_for, spilled_runs
 from tokenizer.stage import only_tokenizer_files, term_files
 from tokenizer.term_counts import TermCounter
 from tokenizer.term_tokens import with_terms
@@ -76,9 +76,16 @@ class LearnedFrom:
     """What was counted, and texts to measure on."""
 
     units: Units
+    floor: Floor
+    """Of the counts of these."""
     terms: Terms | None
     characters: int
     held_out: list[str]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """For the manifest, as that of a run's units has them."""
+        return {"characters": self.characters, "units": self.floor.units, "least_count": self.floor.least}
 
 
 def extend_by_files(
@@ -121,12 +128,16 @@ def extend_by_files(
     if not tally.counts["characters"]:
         reasons = ", ".join(sorted({one.reason for one in tally.quarantine})) or "no file has a document"
         raise UserError(f"--text: there is no text in {', '.join(paths)} ({reasons})")
-    units, texts = _frequent_units(builder, results), _held_out(builder, shards)
-    made = _made(settings, folder, tokenizer, LearnedFrom(units, terms, tally.counts["characters"], texts))
-    made.refuse_broken(texts, units())
+    floor = floor_for(units_of_runs(builder, results))
+    texts = _held_out(builder, shards)
+    counted = LearnedFrom(
+        lambda: at_least(floor.least, units_of_runs(builder, results)), floor, terms, tally.counts["characters"], texts
+    )
+    made = _made(settings, folder, tokenizer, counted)
+    made.refuse_broken(texts, counted.units())
     note_term_files(builder, settings)
-    rows = NewRows(settings.init, 0, units)
-    return write_extension(builder, made, rows, files, {settings.languages[0]: texts})
+    rows = NewRows(settings.init, 0, counted.units)
+    return write_extension(builder, made, rows, files, {settings.languages[0]: texts}, {"learned_from": counted.counts})
 
 
 def _changed(arguments: Arguments, change: Callable[[CountFilesArgument], CountFilesArgument]) -> Arguments:
@@ -207,12 +218,6 @@ def _made(settings: Tokenizer, folder: Path, base: Extendable, learned_from: Lea
     return Made(
         folder, base, extension.beginning(advice.add), Recommendation(advice.add, reason), terms, settings.boundaries
     )
-
-
-def _frequent_units(builder: Builder, results: Mapping[str, Any]) -> Units:
-    """What gives the units of all shards, each once; the rarest go where there are too many."""
-    floor = floor_for(MOST_UNITS, units_of_runs(builder, results))
-    return lambda: at_least(floor, units_of_runs(builder, results))
 
 
 def _held_out(builder: Builder, names: Iterable[str]) -> list[str]:

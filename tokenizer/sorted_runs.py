@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,10 +15,10 @@ from configs.artifact import TASKS, Claim
 from configs.schema.tokenizer import Boundaries
 from corpus.shards import PASSING, ShardWriter
 from tokenizer.extendable import Extendable
-from tokenizer.units import UNITS, UnitCounter
+from tokenizer.units import UNIT_BYTES, UNITS, UnitCounter
 
-MOST_UNITS = 8_000_000
-"""Of so many different units one can learn in 4 GB of memory; 1 GB of Japanese has fewer."""
+MOST_UNITS, MOST_TOKENS = 8_000_000, 40_000_000
+"""Of so many different units, and tokens in them, one can learn in 4 GB of memory; 1 GB of Japanese has fewer."""
 
 # Rows of each run that are held at once.
 _ROWS = 1 << 14
@@ -96,18 +97,33 @@ class _Head:
         return taken
 
 
-def floor_for(most: int, batches: Iterable[pa.RecordBatch]) -> int:
-    """The least count of which, and above, there are at most so many units; 1 if there are no more in all."""
-    units_with: Counter[int] = Counter()
+@dataclass(frozen=True)
+class Floor:
+    """Which units are kept."""
+
+    least: int
+    """Count of the rarest of them; 1 if all are kept."""
+    units: int
+    """How many they are."""
+
+
+def floor_for(batches: Iterable[pa.RecordBatch], most_units: int = MOST_UNITS, most_tokens: int = MOST_TOKENS) -> Floor:
+    """The least count of which, and above, there are at most so many units, and tokens in them."""
+    with_count: Counter[int] = Counter()
+    tokens_with: Counter[int] = Counter()
     for batch in batches:
-        counts = pc.value_counts(batch.column("count"))
-        units_with.update({one["values"]: one["counts"] for one in counts.to_pylist()})
-    kept = 0
-    for count in sorted(units_with, reverse=True):
-        kept += units_with[count]
-        if kept > most:
-            return count + 1
-    return 1
+        tokens = pc.divide(pc.binary_length(batch.column("unit")), UNIT_BYTES)
+        rows = pa.table({"count": batch.column("count"), "tokens": tokens}).group_by("count")
+        for one in rows.aggregate([("tokens", "count"), ("tokens", "sum")]).to_pylist():
+            with_count[one["count"]] += one["tokens_count"]
+            tokens_with[one["count"]] += one["tokens_sum"]
+    units = tokens = 0
+    for count in sorted(with_count, reverse=True):
+        tokens += tokens_with[count]
+        if units + with_count[count] > most_units or tokens > most_tokens:
+            return Floor(count + 1, units)
+        units += with_count[count]
+    return Floor(1, units)
 
 
 def at_least(floor: int, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

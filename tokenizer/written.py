@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import pyarrow as pa
 
@@ -94,12 +96,14 @@ def write_extension(
     rows: NewRows,
     files: tuple[RawFile, ...] | str,
     texts: Mapping[str, Sequence[str]],
+    more: Mapping[str, Any] = MappingProxyType({}),
 ) -> Artifact:
     """Write all files of the directory, and finish it.
 
     Args:
         files: of the base, which are named with their digests.
         texts: by language, on which fertility is measured.
+        more: that the manifest counts.
     """
     base, extension, extended = made.base, made.extension, made.extended
     shown = [text for some in texts.values() for text in some]
@@ -124,6 +128,7 @@ def write_extension(
         },
         "invariants": made.invariants,
         "base_exceptions": base_exceptions(base, shown),
+        **more,
     }
     if made.terms is not None:
         with builder.file(TERMS) as out:

@@ -77,10 +77,12 @@ def test_no_benchmark_is_left_out() -> None:
         "__main__",
         "extension",
         "figures",
+        "large_extension",
         "one_llama",
         "packed_text",
         "rules",
         "text",
         "tokenizers_of",
+        "watched",
     }
     assert set(NAMES) == modules - others

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tokenizer.sorted_runs import at_least, floor_for, in_groups, merged
-from tokenizer.units import UNITS, pack_unit, to_batch
+from tokenizer.units import UNITS, pack_unit, to_batch, unpack_unit
 
 UNIT = st.lists(st.integers(0, 3), min_size=1, max_size=3).map(pack_unit)
 RUN = st.dictionaries(UNIT, st.integers(1, 9)).map(lambda counts: Counter(counts))
@@ -31,12 +31,18 @@ def test_merging_runs_is_counting_at_once(runs: list[Counter[bytes]], size: int)
     assert rows(list(merged([cut(to_batch(run), size) for run in runs]))) == rows([to_batch(whole)])
 
 
-@given(RUN, st.integers(0, 12))
-def test_the_floor_keeps_as_many_units_as_there_is_room_for(run: Counter[bytes], most: int) -> None:
-    floor = floor_for(most, [to_batch(run)])
-    kept = [count for count in run.values() if count >= floor]
-    assert len(kept) <= most
-    assert floor == 1 or sum(count >= floor - 1 for count in run.values()) > most
+@given(RUN, st.integers(0, 12), st.integers(0, 30), st.integers(1, 4))
+def test_the_floor_keeps_as_many_units_and_tokens_as_there_is_room_for(
+    run: Counter[bytes], units: int, tokens: int, size: int
+) -> None:
+    def there_is_room(least: int) -> bool:
+        kept = [unit for unit, count in run.items() if count >= least]
+        return len(kept) <= units and sum(len(unpack_unit(unit)) for unit in kept) <= tokens
+
+    floor = floor_for(cut(to_batch(run), size), units, tokens)
+    assert there_is_room(floor.least)
+    assert floor.least == 1 or not there_is_room(floor.least - 1)
+    assert floor.units == sum(count >= floor.least for count in run.values())
 
 
 @pytest.mark.parametrize(("floor", "kept"), [(3, 1), (4, 0)], ids=["exactly often enough", "one short"])

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.quickstart import Quickstart, report, run_quickstart
+from benchmarks.quickstart import report, run_quickstart
+from benchmarks.watched import Watched
 from configs.load import load
 from configs.schema.run import Run
 from corpus.build import build_corpus
@@ -34,7 +35,7 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def done(run_dir: Path) -> Quickstart:
+def done(run_dir: Path) -> Watched:
     """The run, gone to its end."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(REPOSITORY)
@@ -42,21 +43,21 @@ def done(run_dir: Path) -> Quickstart:
 
 
 @pytest.fixture(scope="module")
-def figures(done: Quickstart, run_dir: Path) -> dict[str, Any]:
+def figures(done: Watched, run_dir: Path) -> dict[str, Any]:
     assert done.exit_code == 0, done.stderr
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(REPOSITORY)
         return report(run_dir)
 
 
-def test_it_ends_with_the_results_and_without_a_traceback(done: Quickstart) -> None:
+def test_it_ends_with_the_results_and_without_a_traceback(done: Watched) -> None:
     assert done.exit_code == 0, done.stderr
     assert "Traceback" not in done.stderr
     for words in ("with 150 new tokens", "bits per character, ja", "passed, logits of transformers' reload within"):
         assert words in done.stdout
 
 
-def test_it_needs_less_than_eight_gigabytes(done: Quickstart) -> None:
+def test_it_needs_less_than_eight_gigabytes(done: Watched) -> None:
     assert 1e9 < done.peak_bytes < 8e9
 
 
@@ -95,7 +96,7 @@ def test_the_gate_was_passed_and_the_folder_opens_with_transformers_alone(
     assert printed.startswith("定量ポンプの点検では、")
 
 
-def test_run_again_it_says_that_everything_is_complete(done: Quickstart, run_dir: Path) -> None:
+def test_run_again_it_says_that_everything_is_complete(done: Watched, run_dir: Path) -> None:
     command = [sys.executable, "-m", "tsugiki", "run", "configs/quickstart.yaml", "--set", f"run.dir={run_dir}"]
     again = subprocess.run(command, capture_output=True, text=True, check=True, cwd=REPOSITORY)
     assert "everything is complete" in again.stderr
@@ -103,7 +104,7 @@ def test_run_again_it_says_that_everything_is_complete(done: Quickstart, run_dir
 
 
 def test_a_second_one_from_scratch_has_the_same_corpus_tokenizer_and_tokens(
-    done: Quickstart, run_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    done: Watched, run_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert done.exit_code == 0
     monkeypatch.chdir(REPOSITORY)
