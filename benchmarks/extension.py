@@ -25,12 +25,10 @@ def extension_figures(megabytes: int = 4, new_tokens: int = 1000) -> Figures:
     """A tokenizer trained on English and a single Japanese text, and extended by others; measured on yet others."""
     texts = sorted(set(japanese(megabytes)))
     held_out, learned = texts[::5][:_HELD_OUT], [text for at, text in enumerate(texts) if at % 5]
-    english = _ENGLISH.read_text().split("\n\n")
-    code = [path.read_text() for path in sorted(_CODE.glob("*.py"))]
-    base = tokenizer_of(trained("llama3", [*english, *code, *learned[:1]]), "trained for the benchmark")
+    base = base_of(learned)
     extension = extend(base, [to_batch(count_units(learned, base))], new_tokens, 2)
     extended = base.extended(extension)
-    groups = {"ja": held_out, "en": english, "code": code}
+    groups = {"ja": held_out, "en": _english(), "code": _code()}
     figures = {f"tokenizer/chars_per_token_{name}": _gain(base, extended, some) for name, some in groups.items()}
     assert not check(base, extended, held_out)
     proof = best_seconds(lambda: check(base, extended, held_out), rounds=1)
@@ -39,6 +37,19 @@ def extension_figures(megabytes: int = 4, new_tokens: int = 1000) -> Figures:
     figures["tokenizer/checked"] = figure(number / proof, "texts/s", encoded_once=len(held_out) / after)
     figures["tokenizer/encode"] = figure(before / after, "of base", base=1.0)
     return figures
+
+
+def base_of(texts: Sequence[str]) -> Extendable:
+    """A base of Llama 3's layout that knows English, code, and the first of some Japanese texts."""
+    return tokenizer_of(trained("llama3", [*_english(), *_code(), *texts[:1]]), "trained for the benchmark")
+
+
+def _english() -> list[str]:
+    return _ENGLISH.read_text().split("\n\n")
+
+
+def _code() -> list[str]:
+    return [path.read_text() for path in sorted(_CODE.glob("*.py"))]
 
 
 def _gain(base: Extendable, extended: Extendable, texts: Sequence[str]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchmarks.extension import extension_figures
 from benchmarks.figures import Figures
 from benchmarks.large_extension import large_extension_figures
+from benchmarks.learning import learning_figures
 
 _GIGABYTES = 0.02
 
@@ -15,4 +16,4 @@ def measure(gigabytes: float = _GIGABYTES) -> Figures:
     Args:
         gigabytes: of the text that the command line learns from; about twice as much is needed on the disk.
     """
-    return {**extension_figures(), **large_extension_figures(gigabytes)}
+    return {**extension_figures(), **learning_figures(), **large_extension_figures(gigabytes)}

@@ -78,6 +78,7 @@ def test_no_benchmark_is_left_out() -> None:
         "extension",
         "figures",
         "large_extension",
+        "learning",
         "one_llama",
         "packed_text",
         "rules",

@@ -65,6 +65,24 @@ def test_all_hold_for_any_unicode_text(pair: Pair, texts: list[str]) -> None:
     assert check(*pair, texts) == []
 
 
+def test_tekken_takes_terms_and_learns_across_morphemes(tmp_path: Path) -> None:
+    base = write_folder(tmp_path / "base", tekken())
+    terms, texts = tmp_path / "terms.txt", tmp_path / "texts.jsonl"
+    terms.write_text("定量ポンプ\n品質保証課\n点検表 # a form\n3号機\n")
+    lines = ["".join(SENTENCES) + f"3号機、第{number}号" for number in range(40)]
+    texts.write_text("\n".join(json.dumps({"text": line}) for line in lines))
+    settings = Tokenizer(add=60, min_count=3, terms=(str(terms),), terms_min_count=10, boundaries="soft")
+    made = extend_by_files(str(base), [str(texts)], tmp_path / "out", settings, 1)
+    became = {one["text"]: one for one in map(json.loads, made.path("terms.jsonl").read_text().splitlines())}
+    extended = open_tokenizer(made.dir / "hf")
+    for term in ("定量ポンプ", "品質保証課", "点検表"):
+        assert extended.without_shortcut().encode(term) == [became[term]["id"]]
+    # Tekken cuts between a digit and what follows, which no token crosses.
+    assert became["3号機"]["left_out"].startswith("the base's pre-tokeniser cuts it")
+    assert check(open_tokenizer(base), extended, [*lines, *FRAGMENTS]) == []
+    assert made.counts["invariants"] == "I1 I2 I3 I4 I5 I6 I8 hold; I9 is off, boundaries were soft"
+
+
 def test_added_tokens_that_are_not_special_are_an_exception_of_the_base() -> None:
     model = SpModel.read(V3)
     base = SpBpe(definition_of(model, {}), "Mistral v3", model)
