@@ -14,12 +14,13 @@ from configs.artifact import Artifact, Builder, Share
 from configs.atomic_file import canonical_json
 from configs.changes import inputs_file
 from configs.schema.corpus import Corpus
+from configs.schema.decontaminate import Decontaminate
 from configs.schema.preset import load_preset
 from configs.schema.run import Run
 from corpus.bad_share import refuse_bad_sources
 from corpus.card import CARD, data_card
 from corpus.cut import Shard, cut
-from corpus.decide_task import DecideArgument, decide_all
+from corpus.decide_task import BoundArgument, DecideArgument, bound_held_out, decide_shard
 from corpus.dedup.phases import find_duplicates
 from corpus.dedup.signed import number
 from corpus.hub_datasets import pinned
@@ -27,13 +28,14 @@ from corpus.line_task import CountArgument, RepeatedArgument, count_shard_lines,
 from corpus.mask.pseudonym import keep_to_key, needs_key, read_key
 from corpus.measure_task import MeasureArgument, measure_shard, measured_path, signatures_path
 from corpus.on_ray import RayWorkers
+from corpus.overlap_task import HeldOutArgument, OverlapArgument, gather_held_out, make_overlap
 from corpus.rules import check_preset
 from corpus.stage import corpus_plan
 from corpus.stats import STATS, stats_of
 from corpus.tally import Tally
 from corpus.tasks import run_phase
 from corpus.workers import Workers
-from corpus.write_task import WriteArgument, gather_held_out, write_shard
+from corpus.write_task import WriteArgument, write_shard
 
 _log = logging.getLogger(__name__)
 
@@ -86,27 +88,32 @@ def _do_tasks(run: Run, share: Share | None) -> Artifact | _Made:
     if needs_key(settings.mask):
         keep_to_key(builder, read_key(settings.mask, run.run.dir))
     shards = cut(settings.sources, plan.raw, settings.limits.task_bytes)
-    sizes = {shard.key: shard.bytes for shard in shards}
-    measures = {shard.key: (MeasureArgument(shard, settings, preset), sizes[shard.key]) for shard in shards}
+    measures = {shard.key: (MeasureArgument(shard, settings, preset), shard.bytes) for shard in shards}
     with (RayWorkers if settings.engine == "ray" else Workers)(settings.workers) as workers:
         measured = run_phase(builder, "measure", measure_shard, measures, workers)
         refuse_bad_sources(_by_source_read(shards, measured), settings.limits.max_bad_share)
-        _decide(builder, settings, sizes, run.run.seed, workers)
-        writes = _write_arguments(shards, run, _repeated_lines(builder, shards, settings, workers))
-        run_phase(builder, "held_out", gather_held_out, writes, workers)
+        _decide(builder, settings, shards, run.run.seed, workers)
+        repeated = _repeated_lines(builder, shards, settings, workers)
+        looked_for = _overlap(builder, shards, settings.decontaminate, repeated, workers)
+        writes = {
+            shard.key: (WriteArgument(shard.key, _of(shard, repeated), settings.decontaminate, looked_for), shard.bytes)
+            for shard in shards
+        }
         written = run_phase(builder, "write", write_shard, writes, workers)
     return _Made(builder, settings, shards, measured, written)
 
 
-def _decide(builder: Builder, settings: Corpus, sizes: Mapping[str, int], seed: int, workers: Workers) -> None:
+def _decide(builder: Builder, settings: Corpus, shards: Sequence[Shard], seed: int, workers: Workers) -> None:
     """Find duplicates among all documents, then hold some of the others out."""
+    dedup, held_out, sizes = settings.dedup, settings.held_out, {shard.key: shard.bytes for shard in shards}
     files = {key: (builder.dir / measured_path(key), builder.dir / signatures_path(key)) for key in sizes}
-    dedup = settings.dedup
     signed, fixed = number([Path(directory) for directory in dedup.against], files, dedup.bands * dedup.rows)
-    found = find_duplicates(builder, signed, fixed, dedup, workers)
-    ours = tuple(shard for shard in signed if shard.documents is not None)
-    decide = DecideArgument(ours, tuple(found), settings.held_out, seed)
-    run_phase(builder, "decide", decide_all, {"all": (decide, sum(sizes.values()))}, workers)
+    found = tuple(find_duplicates(builder, signed, fixed, dedup, workers))
+    ours = [shard for shard in signed if shard.documents is not None]
+    decide = {shard.key: (DecideArgument(shard, found, held_out, seed), sizes[shard.key]) for shard in ours}
+    run_phase(builder, "decide", decide_shard, decide, workers)
+    bound = BoundArgument(_keys_of_sources([shard for shard in shards if shard.key in decide]), held_out)
+    run_phase(builder, "held_out_bounds", bound_held_out, {"all": (bound, sum(sizes.values()))}, workers)
 
 
 def _repeated_lines(
@@ -122,7 +129,7 @@ def _repeated_lines(
     ranges: dict[str, tuple[RepeatedArgument, int]] = {}
     names: dict[str, tuple[str, ...]] = {}
     for source, keys in _keys_of_sources(shards).items():
-        found = list(ranges_of(source, keys, sum(counted[key] for key in keys), lines, memory))
+        found = list(ranges_of(source, keys, sum(counted[key] for key in keys), lines, memory, workers.count))
         ranges |= {one.name: (one, sum(counts[key][1] for key in keys) // len(found)) for one in found}
         names[source] = tuple(one.name for one in found)
     run_phase(builder, "repeated_lines", find_repeated, ranges, workers)
@@ -136,14 +143,26 @@ def _keys_of_sources(shards: Sequence[Shard]) -> dict[str, tuple[str, ...]]:
     return {source: tuple(keys) for source, keys in found.items()}
 
 
-def _write_arguments(
-    shards: Sequence[Shard], run: Run, repeated: Mapping[str, tuple[str, ...]]
-) -> dict[str, tuple[WriteArgument, int]]:
-    keys, clean = tuple(shard.key for shard in shards), run.corpus.decontaminate
-    return {
-        shard.key: (WriteArgument(shard.key, repeated.get(shard.pieces[0].source, ()), keys, clean), shard.bytes)
-        for shard in shards
-    }
+def _overlap(
+    builder: Builder,
+    shards: Sequence[Shard],
+    settings: Decontaminate,
+    repeated: Mapping[str, tuple[str, ...]],
+    workers: Workers,
+) -> dict[str, int]:
+    """Make what is looked for in the texts to train on, once; gives how many items of each evaluation set there are."""
+    keys: tuple[str, ...] = ()
+    if settings.held_out:
+        keys = tuple(shard.key for shard in shards)
+        gather = {shard.key: (HeldOutArgument(shard.key, _of(shard, repeated)), shard.bytes) for shard in shards}
+        run_phase(builder, "held_out_pieces", gather_held_out, gather, workers)
+    making = {"all": (OverlapArgument(keys, settings), sum(shard.bytes for shard in shards))}
+    looked_for: dict[str, int] = run_phase(builder, "overlap", make_overlap, making, workers)["all"]
+    return looked_for
+
+
+def _of(shard: Shard, by_source: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    return by_source.get(shard.pieces[0].source, ())
 
 
 def _finish(made: _Made, name_of_run: str) -> Artifact:

@@ -6,6 +6,7 @@ import gzip
 import json
 import lzma
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from configs.errors import UserError
 from configs.raw_input import RawFile
 from configs.schema.decontaminate import Decontaminate, EvaluationSet
 from corpus.batch import utf8_of
-from corpus.kernels.overlap import NOTHING, Items, folded
+from corpus.kernels.overlap import NOTHING, Items, folded, grams_of
+from corpus.kernels.utf8 import UInt64
 from corpus.read.compressed import compression_of
 from corpus.stage import key_of_set
 
@@ -93,32 +95,49 @@ def _content(path: Path) -> bytes:
     return data
 
 
+def held_out_grams(texts: Iterable[str]) -> list[UInt64]:
+    """The pieces of each held-out text that is long enough to be looked for."""
+    return [grams_of(one, _HELD_OUT_NGRAM) for one in map(folded, texts) if len(one) >= _MIN_HELD_OUT_CHARACTERS]
+
+
+@dataclass(frozen=True)
 class Overlap:
     """Looks for items in documents."""
 
-    def __init__(self, items: SetItems, held_out: Iterable[str], settings: Decontaminate) -> None:
-        self._settings = settings
-        self._names: list[str] = []
-        texts: list[str] = []
-        for name, found in items.items():
-            chosen = [text for text in found if len(folded(text)) >= settings.min_characters]
-            texts += chosen
-            self._names += [name] * len(chosen)
-        self._items = Items(texts, settings.ngram, settings.min_share)
-        long_enough = [text for text in held_out if len(folded(text)) >= _MIN_HELD_OUT_CHARACTERS]
-        self._held_out = Items(long_enough, _HELD_OUT_NGRAM, _HELD_OUT_SHARE)
+    settings: Decontaminate
+    looked_for: Mapping[str, int]
+    """How many items of each set are long enough to be looked for."""
+    sets: Items
+    """The items of the sets, in the order of the run file."""
+    held_out: Items
 
-    def looked_for(self) -> dict[str, int]:
-        """How many items of each set are long enough to be looked for."""
-        return {name: self._names.count(name) for name in self._settings.sets}
+    @classmethod
+    def of(cls, items: SetItems, held_out: Sequence[UInt64], settings: Decontaminate) -> Overlap:
+        """What looks for these items.
+
+        Args:
+            items: of each set of the settings.
+            held_out: as `held_out_grams` gives them.
+        """
+        short = {name: [folded(text) for text in found] for name, found in items.items()}
+        chosen = {
+            name: [text for text in found if len(text) >= settings.min_characters] for name, found in short.items()
+        }
+        grams_I = [grams_of(text, settings.ngram) for found in chosen.values() for text in found]
+        return cls(
+            settings,
+            {name: len(found) for name, found in chosen.items()},
+            Items.of(grams_I, settings.ngram, settings.min_share),
+            Items.of(held_out, _HELD_OUT_NGRAM, _HELD_OUT_SHARE),
+        )
 
     def reasons(self, texts: pa.LargeStringArray) -> pa.StringArray:
         """For each document the set of the first item that it has, as a reason; null for a clean one."""
         column = utf8_of(texts)
-        found = [
-            None if item == NOTHING else CONTAMINATED + self._names[item] for item in self._items.first_in(*column)
-        ]
-        held_out = [None if item == NOTHING else CONTAMINATED + HELD_OUT for item in self._held_out.first_in(*column)]
+        names = [CONTAMINATED + name for name in self.settings.sets for _ in range(self.looked_for[name])]
+        found = [None if item == NOTHING else names[item] for item in self.sets.first_in(*column, self.settings.ngram)]
+        held_out_N = self.held_out.first_in(*column, _HELD_OUT_NGRAM)
+        held_out = [None if item == NOTHING else CONTAMINATED + HELD_OUT for item in held_out_N]
         return pc.coalesce(pa.array(found, pa.string()), pa.array(held_out, pa.string()))
 
 

@@ -7,19 +7,24 @@ near-copy of a held-out document is trained on.
 from __future__ import annotations
 
 import hashlib
+import heapq
 from collections.abc import Iterable
 
 from configs.schema.corpus import HeldOut
 
 
-def held_out_bound(clusters: Iterable[str], seed: int, settings: HeldOut) -> float:
+def chosen_places(places: Iterable[float], settings: HeldOut) -> list[float]:
+    """The places of documents that may be held out, ascending; no more than tell where the bound is."""
+    return heapq.nsmallest(settings.max_documents + 1, (place for place in places if place < settings.share))
+
+
+def held_out_bound(places: Iterable[float], settings: HeldOut) -> float:
     """The place below which the kept documents of one source are held out.
 
     Args:
-        clusters: for each document, the smallest document id of its cluster; read once.
+        places: of all of them, or those that `chosen_places` gives of each part of them; read once.
     """
-    places = (held_out_place(seed, cluster) for cluster in clusters)
-    chosen = sorted(place for place in places if place < settings.share)
+    chosen = chosen_places(places, settings)
     # Documents of one cluster have one place and so go together, or stay together where they would be too many.
     return chosen[settings.max_documents] if len(chosen) > settings.max_documents else settings.share
 

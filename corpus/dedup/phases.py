@@ -109,7 +109,7 @@ def find_duplicates(
     total = sum(size for _, size in bundles.values())
     bands = {name: (BandsArgument(bundle, settings), size) for name, (bundle, size) in bundles.items()}
     spilled = run_phase(builder, "bands", spill_bands, bands, workers)
-    pieces = ranges(sum(spilled.values()), memory)
+    pieces = ranges(sum(spilled.values()), memory, workers.count)
     linking = {f"{first:04d}-{last:04d}": LinksArgument(names, first, last) for first, last in pieces}
     run_phase(builder, "links", link_range, {key: (one, total // len(pieces)) for key, one in linking.items()}, workers)
     documents = sum(shard.rows for shard in shards)

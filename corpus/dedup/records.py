@@ -21,6 +21,8 @@ from corpus.kernels.utf8 import Int64, UInt64
 PARTITIONS = 4096
 _BOUNDS = np.arange(PARTITIONS, dtype=np.uint64) << np.uint64(52)
 RECORD_BYTES = 12
+_WORTH_A_RANGE = 500_000
+"""So many records are linked in about the time that a task takes to begin and end."""
 
 Records = tuple[UInt64, UInt32]
 """Hashes and the numbers of their documents, (R,) each."""
@@ -62,10 +64,14 @@ def read_range(path: Path, first: int, last: int) -> Iterator[Records]:
             file.seek(base + RECORD_BYTES * count)
 
 
-def ranges(records: int, memory_bytes: float) -> list[tuple[int, int]]:
-    """Ranges of partitions whose records can be sorted in so much memory; hashes are spread evenly."""
+def ranges(records: int, memory_bytes: float, workers: int = 1) -> list[tuple[int, int]]:
+    """Ranges of partitions whose records can be sorted in so much memory, one per worker where there are many.
+
+    Hashes are spread evenly.
+    """
     # Read, order and sorted copy: 12 + 8 + 12 bytes, and some masks.
-    pieces = min(PARTITIONS, max(1, -int(-records * 40 // memory_bytes)))
+    needed = -int(-records * 40 // memory_bytes)
+    pieces = min(PARTITIONS, max(1, needed, min(workers, records // _WORTH_A_RANGE)))
     bounds = [PARTITIONS * number // pieces for number in range(pieces + 1)]
     return list(itertools.pairwise(bounds))
 

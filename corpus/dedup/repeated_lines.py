@@ -40,11 +40,11 @@ def count_lines(batches: Iterable[Batch], settings: RepeatedLines) -> LineCounts
 
 def merge_counts(parts: Iterable[LineCounts]) -> LineCounts:
     """The counts of all parts together."""
-    hashes, counts = zip(*parts, strict=True)
-    merged, inverse = np.unique(np.concatenate(hashes), return_inverse=True)
-    total = np.zeros(merged.size, np.int64)
-    np.add.at(total, inverse, np.concatenate(counts))
-    return merged, total
+    hashes, counts = (np.concatenate(one) for one in zip(*parts, strict=True))
+    order = np.argsort(hashes)
+    hashes = hashes[order]
+    begins = np.flatnonzero(np.append(True, hashes[1:] != hashes[:-1])[: hashes.size])
+    return hashes[begins], np.add.reduceat(counts[order], begins)
 
 
 def repeated(counts: LineCounts, settings: RepeatedLines) -> UInt64:

@@ -1,12 +1,15 @@
 """Which documents hold most of a known item: shared character n-grams, counted per item in one pass.
 
 Letters and digits only count, folded in width and case. Shapes: N documents, I items, G different n-grams of all items,
-H slots of a hash table.
+E pairs of an n-gram and an item that has it, P prefixes of n-grams.
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -17,6 +20,7 @@ from corpus.kernels.utf8 import Bytes, Int64, Number, UInt64, code_point, mixed
 
 Int32 = np.ndarray[Any, np.dtype[np.int32]]
 NOTHING = -1
+_NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
 
 
 def folded(text: str) -> str:
@@ -25,7 +29,7 @@ def folded(text: str) -> str:
     >>> folded("ＡＢＣは、何ですか？")
     'abcは何ですか'
     """
-    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", text).lower()))
+    return _NOT_ALPHANUMERIC.sub("", unicodedata.normalize("NFKC", text).lower())
 
 
 @cache
@@ -63,21 +67,27 @@ def _grams(utf8: Bytes, start: Number, end: Number, table: Int32, size: Number, 
     return written
 
 
-Index = tuple[UInt64, Int32, Bytes, Int64, Int32]
-"""Hash table of n-grams, their numbers, a bit for every slot that is taken, where each n-gram's postings begin (G + 1),
-and the items of the postings. The bits fit in a processor's cache, where most n-grams of a document end."""
+def grams_of(folded_text: str, ngram: int) -> UInt64:
+    """Hashes of the different n-grams of a folded text, ascending."""
+    utf8 = np.frombuffer(folded_text.encode(), np.uint8)
+    out = np.empty(max(utf8.size, 1), np.uint64)
+    count = _grams(utf8, 0, utf8.size, _table(), ngram, np.zeros(ngram, np.int64), out)
+    return np.unique(out[:count])
 
 
 @kernel
-def _number_of(gram: Number, slot_H: UInt64, gram_H: Int32, taken: Bytes) -> Number:
+def _number_of(gram: Number, gram_G: UInt64, bound_P1: Int32, taken: Bytes, shift: Number) -> Number:
     """The number of an n-gram, or NOTHING."""
-    mask = np.uint64(slot_H.size - 1)
-    at = gram & mask
-    if (taken[at >> np.uint64(3)] >> (at & np.uint64(7))) & 1 == 0:
-        return -1
-    while gram_H[at] >= 0 and slot_H[at] != gram:
-        at = (at + np.uint64(1)) & mask
-    return np.int64(gram_H[at])
+    prefix = gram >> shift
+    if (taken[prefix >> np.uint64(3)] >> (prefix & np.uint64(7))) & 1:
+        for number in range(bound_P1[prefix], bound_P1[prefix + np.uint64(1)]):
+            if gram_G[number] == gram:
+                return number
+    return -1
+
+
+Index = tuple[UInt64, Int32, Bytes, Int64, Int32, Int32, Int32]
+"""The fields of `Items`."""
 
 
 @kernel
@@ -87,83 +97,90 @@ def _first_item(
     table: Int32,
     size: Number,
     index: Index,
-    need_I: Int32,
-    gap_I: Int32,
+    shift: Number,
     found_N: Int32,
 ) -> None:
-    slot_H, gram_H, taken, first_G1, items = index
+    gram_G, bound_P1, taken, first_G1, item_E, need_I, gap_I = index
     longest = 1
     for n in range(offsets_N1.size - 1):
         longest = max(longest, offsets_N1[n + 1] - offsets_N1[n])
     grams, window = np.empty(longest, np.uint64), np.zeros(size, np.int64)
     # A run of an item: its n-grams close to each other. Scattered over a long text they mean nothing.
     begun_I, last_I, hits_I = np.full(need_I.size, -1), np.full(need_I.size, -(2**40)), np.zeros(need_I.size, np.int64)
-    counted = np.full(items.size, -2)
+    counted_E = np.full(item_E.size, -2)
     place = 0
     for n in range(offsets_N1.size - 1):
         count, best = _grams(utf8, offsets_N1[n], offsets_N1[n + 1], table, size, window, grams), need_I.size
         place += 2**31  # farther than any gap
         for k in range(count):
             place += 1
-            gram = _number_of(grams[k], slot_H, gram_H, taken)
+            gram = _number_of(grams[k], gram_G, bound_P1, taken, shift)
             if gram < 0:
                 continue
-            for i in range(first_G1[gram], first_G1[gram + 1]):
-                item = items[i]
+            for e in range(first_G1[gram], first_G1[gram + 1]):
+                item = item_E[e]
                 if place - last_I[item] > gap_I[item]:
                     begun_I[item], hits_I[item] = place, 0
                 last_I[item] = place
-                if counted[i] != begun_I[item]:
-                    counted[i] = begun_I[item]
+                if counted_E[e] != begun_I[item]:
+                    counted_E[e] = begun_I[item]
                     hits_I[item] += 1
                     if hits_I[item] >= need_I[item] and item < best:
                         best = item
         found_N[n] = best if best < need_I.size else -1
 
 
+@dataclass(frozen=True)
 class Items:
-    """Items that are looked for, in a hash table of their n-grams."""
+    """Items that are looked for, by their n-grams. The arrays may be those of files."""
 
-    def __init__(self, texts: list[str], ngram: int, min_share: float) -> None:
-        self._ngram, self._table = ngram, _table()
-        window, sets = np.zeros(ngram, np.int64), []
-        for text in texts:
-            utf8 = np.frombuffer(folded(text).encode(), np.uint8)
-            out = np.empty(max(utf8.size, 1), np.uint64)
-            sets.append(np.unique(out[: _grams(utf8, 0, utf8.size, self._table, ngram, window, out)]))
-        sizes = np.array([one.size for one in sets], np.int64)
-        # One changed character hides `ngram` n-grams in a row; a quarter of a long item may be missing at one place.
-        self._gap_I = (ngram + np.maximum(4, sizes // 4)).astype(np.int32)
-        # An item without an n-gram is never found.
-        self._need_I = np.where(sizes, np.ceil(sizes * min_share - 1e-9), 2**31 - 1).astype(np.int32)
-        both = np.concatenate(sets) if sets else np.empty(0, np.uint64)
-        gram_G, inverse = np.unique(both, return_inverse=True)
-        self._items = np.repeat(np.arange(len(texts)), sizes)[np.argsort(inverse, kind="stable")].astype(np.int32)
-        self._first_G1 = np.concatenate(([0], np.cumsum(np.bincount(inverse, minlength=gram_G.size)))).astype(np.int64)
-        self._slot_H, self._gram_H = _hash_table(gram_G)
-        self._taken = np.packbits(self._gram_H != NOTHING, bitorder="little")
+    gram_G: UInt64
+    """All n-grams, ascending. They are hashes, so their first bits nearly say where each stands."""
+    bound_P1: Int32
+    """Where the n-grams of each prefix begin."""
+    taken: Bytes
+    """A bit for every prefix that has one. They fit in a processor's cache, where most n-grams of a document end."""
+    first_G1: Int64
+    """Where the items of each n-gram begin in `item_E`."""
+    item_E: Int32
+    need_I: Int32
+    """So many of its n-grams make an item found."""
+    gap_I: Int32
+    """So far apart they may be."""
 
-    def first_in(self, offsets_N1: Int64, utf8: Bytes) -> Int32:
-        """Number of the first item that each document has, or NOTHING, int32 (N,)."""
+    @classmethod
+    def of(cls, grams_I: Sequence[UInt64], ngram: int, min_share: float) -> Items:
+        """The items with these n-grams, as `grams_of` gives them."""
+        sizes = np.array([grams.size for grams in grams_I], np.int64)
+        both = np.concatenate([np.empty(0, np.uint64), *grams_I])
+        order = np.argsort(both, kind="stable")
+        both = both[order]
+        begins = np.flatnonzero(np.append(True, both[1:] != both[:-1])[: both.size])
+        gram_G = both[begins]
+        # Two to four prefixes an n-gram.
+        bits = max(3, int(gram_G.size).bit_length() + 1)
+        in_P = np.bincount((gram_G >> np.uint64(64 - bits)).astype(np.int64), minlength=1 << bits)
+        return cls(
+            gram_G=gram_G,
+            bound_P1=np.append(0, np.cumsum(in_P)).astype(np.int32),
+            taken=np.packbits(in_P > 0, bitorder="little"),
+            first_G1=np.append(begins, both.size).astype(np.int64),
+            item_E=np.repeat(np.arange(sizes.size), sizes)[order].astype(np.int32),
+            # An item without an n-gram is never found.
+            need_I=np.where(sizes, np.ceil(sizes * min_share - 1e-9), 2**31 - 1).astype(np.int32),
+            # One changed character hides `ngram` n-grams in a row; a quarter of a long item may be missing at a place.
+            gap_I=(ngram + np.maximum(4, sizes // 4)).astype(np.int32),
+        )
+
+    def first_in(self, offsets_N1: Int64, utf8: Bytes, ngram: int) -> Int32:
+        """Number of the first item that each document has, or NOTHING, int32 (N,).
+
+        Args:
+            ngram: as their n-grams were made.
+        """
         found_N = np.full(offsets_N1.size - 1, NOTHING, np.int32)
-        if self._items.size:
-            index = (self._slot_H, self._gram_H, self._taken, self._first_G1, self._items)
-            _first_item(offsets_N1, utf8, self._table, self._ngram, index, self._need_I, self._gap_I, found_N)
+        if self.item_E.size:
+            index = tuple(vars(self).values())
+            shift = np.uint64(64 - (self.bound_P1.size - 1).bit_length() + 1)
+            _first_item(offsets_N1, utf8, _table(), ngram, index, shift, found_N)
         return found_N
-
-
-@kernel
-def _fill(gram_G: UInt64, slot_H: UInt64, gram_H: Int32) -> None:
-    mask = np.uint64(slot_H.size - 1)
-    for gram in range(gram_G.size):
-        at = gram_G[gram] & mask
-        while gram_H[at] >= 0:
-            at = (at + np.uint64(1)) & mask
-        slot_H[at], gram_H[at] = gram_G[gram], gram
-
-
-def _hash_table(gram_G: UInt64) -> tuple[UInt64, Int32]:
-    size = 1 << (2 * gram_G.size + 1).bit_length()
-    slot_H, gram_H = np.zeros(size, np.uint64), np.full(size, NOTHING, np.int32)
-    _fill(gram_G, slot_H, gram_H)
-    return slot_H, gram_H

@@ -177,7 +177,7 @@ def test_the_smallest_id_of_a_cluster_decides_whether_it_is_held_out(run_of: Run
     run = run_of(tmp_path, tmp_path / "run", "manuals", overrides=("corpus.held_out.share=0.5",))
     held_out = {row["path"] for row in rows_of(build_corpus(run), "held_out")}
     ids = [min(document_id("manuals", f"{number}-{copy}.txt", 0) for copy in range(2)) for number in range(30)]
-    bound = held_out_bound(ids, 5, HeldOut(share=0.5))
+    bound = held_out_bound((held_out_place(5, one) for one in ids), HeldOut(share=0.5))
     assert held_out == {f"{number}-0.txt" for number, one in enumerate(ids) if held_out_place(5, one) < bound}
     assert 0 < len(held_out) < 30
 

@@ -43,7 +43,7 @@ def test_sets_are_read_in_every_format_and_answers_are_not_items(tmp_path: Path,
     items = evaluation_items(settings, evaluation_files(settings))
     assert items == {"qa": [one["question"] for one in QUESTIONS]}
     # One of them is too short to be looked for.
-    assert Overlap(items, [], settings).looked_for() == {"qa": 2}
+    assert Overlap.of(items, [], settings).looked_for == {"qa": 2}
 
 
 def test_a_set_without_the_fields_and_a_broken_one_are_told(tmp_path: Path) -> None:

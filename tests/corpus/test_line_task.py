@@ -63,3 +63,15 @@ def test_a_source_without_lines_has_none_that_go(builder: Builder) -> None:
     find_repeated(claimed(builder, "r"), only)
     assert repeated_lines(builder.dir, [only.name]).size == 0
     assert repeated_lines(builder.dir, []).size == 0
+
+
+@pytest.mark.parametrize(("counted", "workers", "pieces"), [(999_999, 8, 1), (1_000_000, 8, 2), (10**9, 8, 8)])
+def test_where_there_are_many_lines_every_worker_has_a_range(counted: int, workers: int, pieces: int) -> None:
+    ranges = list(ranges_of("web", ("web-0",), counted, LINES, 1e15, workers))
+    assert len(ranges) == pieces
+    assert [one.last for one in ranges[:-1]] == [one.first for one in ranges[1:]]
+
+
+def test_ranges_of_another_number_have_other_names() -> None:
+    one, two = (ranges_of("web", ("web-0",), 10**6, LINES, 1e9, workers) for workers in (1, 2))
+    assert not {each.name for each in one} & {each.name for each in two}

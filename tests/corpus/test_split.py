@@ -10,14 +10,15 @@ from hypothesis import strategies as st
 
 from configs.schema.corpus import HeldOut
 from corpus.batch import document_id
-from corpus.split import held_out_bound, held_out_place
+from corpus.split import chosen_places, held_out_bound, held_out_place
 
 IDS = [document_id("manuals", f"{n}.txt", 0) for n in range(10_000)]
 
 
 def chosen(clusters: list[str], seed: int = 5, **settings: float) -> list[str]:
     """The clusters that are held out, one entry per document."""
-    bound = held_out_bound(clusters, seed, HeldOut(**{"max_documents": 10**9, **settings}))  # type: ignore[arg-type]
+    held_out = HeldOut(**{"max_documents": 10**9, **settings})  # type: ignore[arg-type]
+    bound = held_out_bound((held_out_place(seed, cluster) for cluster in clusters), held_out)
     return [cluster for cluster in clusters if held_out_place(seed, cluster) < bound]
 
 
@@ -78,3 +79,12 @@ def test_under_a_cap_those_are_chosen_that_a_smaller_share_would_choose() -> Non
 def test_a_cluster_too_large_for_the_cap_stays_in_training() -> None:
     first = chosen(IDS[:100], share=0.9, max_documents=1)
     assert chosen([*IDS[:100], *first], share=0.9, max_documents=1) == []
+
+
+@given(st.lists(st.lists(st.floats(0, 1, exclude_max=True), max_size=9), max_size=5), st.integers(0, 12))
+def test_the_smallest_places_of_each_part_tell_the_bound_of_all(parts: list[list[float]], cap: int) -> None:
+    settings = HeldOut(share=0.5, max_documents=cap)
+    whole = held_out_bound([place for part in parts for place in part], settings)
+    some = [chosen_places(part, settings) for part in parts]
+    assert held_out_bound([place for part in some for place in part], settings) == whole
+    assert all(len(part) <= cap + 1 for part in some)

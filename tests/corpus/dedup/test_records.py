@@ -70,3 +70,7 @@ def test_components_are_what_is_linked_however_indirectly(pairs: list[tuple[int,
 @pytest.mark.parametrize(("memory", "pieces"), [(4000, 1), (3999, 2), (400, 10), (0.5, PARTITIONS)])
 def test_as_many_ranges_as_the_memory_asks_for(memory: float, pieces: int) -> None:
     assert len(ranges(100, memory)) == pieces
+
+
+def test_where_there_are_many_records_every_worker_has_a_range() -> None:
+    assert [len(ranges(records, 1e15, 4)) for records in (0, 999_999, 1_000_000, 10**8)] == [1, 1, 2, 4]

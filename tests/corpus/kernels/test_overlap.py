@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.batch import utf8_of
-from corpus.kernels.overlap import NOTHING, Items, folded
+from corpus.kernels.overlap import NOTHING, Items, folded, grams_of
 
 QUESTION = "電子機器で使用される最も主要な電子回路基板の事をなんと言う？"
 
 
 def first(texts: list[str], items: list[str], ngram: int = 4, min_share: float = 0.7) -> list[int]:
     """The first item of each text."""
-    found_N = Items(items, ngram, min_share).first_in(*utf8_of(pa.array(texts, pa.large_string())))
+    looked_for = Items.of([grams_of(folded(item), ngram) for item in items], ngram, min_share)
+    found_N = looked_for.first_in(*utf8_of(pa.array(texts, pa.large_string())), ngram)
     return [int(item) for item in found_N]
 
 
@@ -43,6 +46,11 @@ def test_width_and_case_do_not_count() -> None:
         0,
     ]
     assert folded("ｶﾞﾗｽ １２３") == "ガラス123"
+
+
+@given(st.text())
+def test_letters_and_digits_alone_are_left_of_any_text(text: str) -> None:
+    assert folded(text) == "".join(filter(str.isalnum, unicodedata.normalize("NFKC", text).lower()))
 
 
 @pytest.mark.parametrize(("share", "found"), [(0.6, 0), (0.61, NOTHING)])
