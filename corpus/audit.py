@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 from configs.artifact import Artifact
 from configs.errors import UserError
-from corpus.build import QUARANTINE
+from corpus.quarantine import quarantine_lines
 from corpus.shards import read_batches
 
 _SHOWN_CHARACTERS = 400
@@ -21,14 +20,7 @@ def funnel_lines(corpus: Artifact) -> Iterator[str]:
     for reason, count in sorted(counts["dropped"].items(), key=lambda item: (-item[1], item[0])):
         yield f"{-count:>10,}  {reason}"
     yield f"{kept:>10,}  kept"
-    quarantined = _quarantine(corpus)
-    if quarantined:
-        yield ""
-        yield "put aside:"
-        for one in quarantined:
-            at = f" at {one['position']}" if one["position"] else ""
-            detail = f" ({one['detail']})" if one["detail"] else ""
-            yield f"  {one['source']}: {one['path']}{at}: {one['reason']}{detail}"
+    yield from quarantine_lines(corpus, sources=True)
 
 
 def dropped_documents(corpus: Artifact, reason: str, count: int) -> Iterator[str]:
@@ -49,8 +41,3 @@ def dropped_documents(corpus: Artifact, reason: str, count: int) -> Iterator[str
                 yield f"--- {row['id']}  {row['source']}: {row['path']} at {row['position']}{survivor}"
                 yield row["text"][:_SHOWN_CHARACTERS]
                 left -= 1
-
-
-def _quarantine(corpus: Artifact) -> list[dict[str, str]]:
-    with open(corpus.path(QUARANTINE), encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]

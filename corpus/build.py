@@ -29,6 +29,7 @@ from corpus.mask.pseudonym import keep_to_key, needs_key, read_key
 from corpus.measure_task import MeasureArgument, measure_shard, measured_path, signatures_path
 from corpus.on_ray import RayWorkers
 from corpus.overlap_task import HeldOutArgument, OverlapArgument, gather_held_out, make_overlap
+from corpus.quarantine import write_quarantine
 from corpus.rules import check_preset
 from corpus.stage import corpus_plan
 from corpus.stats import STATS, stats_of
@@ -38,9 +39,6 @@ from corpus.workers import Workers
 from corpus.write_task import WriteArgument, write_shard
 
 _log = logging.getLogger(__name__)
-
-QUARANTINE = "quarantine.jsonl"
-
 
 @dataclass(frozen=True)
 class _Made:
@@ -172,9 +170,7 @@ def _finish(made: _Made, name_of_run: str) -> Artifact:
         tally.merge(Tally.from_json(result["tally"]))
     for result in made.written.values():
         tally.merge(Tally.from_json(result))
-    with builder.file(QUARANTINE) as out:
-        for unreadable in tally.quarantine:
-            out.write((json.dumps(vars(unreadable), ensure_ascii=False) + "\n").encode())
+    write_quarantine(builder, tally)
     pieces: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for shard in shards:
         pieces[shard.pieces[0].source] += measured[shard.key]["pieces"]

@@ -6,8 +6,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from configs.schema.corpus import Corpus, Source
+from configs.schema.mask import Action, Mask
 
 CARD = "README.md"
+_DONE: Mapping[Action, str] = {
+    "mask": "masked",
+    "pseudonymise": "replaced by pseudonyms",
+    "drop": "masked, and their documents dropped",
+    "leave": "left as they were",
+}
 
 
 def data_card(name: str, settings: Corpus, stats: Mapping[str, Any], counts: Mapping[str, Any]) -> str:
@@ -57,8 +64,7 @@ def _scripts(stats: Mapping[str, Any]) -> Iterator[str]:
 
 def _work(settings: Corpus, counts: Mapping[str, Any]) -> Iterator[str]:
     yield f"- Normalised and filtered by the preset `{settings.preset}`."
-    masked = ", ".join(f"{kind} {count:,}" for kind, count in counts["masked"].items())
-    yield f"- Personal data masked: {masked or 'none found'}."
+    yield f"- Personal data: {_personal(settings.mask, counts['masked'])}."
     dedup = settings.dedup
     yield (
         f"- Deduplicated: exact copies, and near-copies from a Jaccard similarity of {dedup.threshold:g} of character "
@@ -67,6 +73,13 @@ def _work(settings: Corpus, counts: Mapping[str, Any]) -> Iterator[str]:
     yield f"- Lines that many documents share: {counts['lines_removed']:,} removed."
     sets = ", ".join(settings.decontaminate.sets) or "no evaluation set"
     yield f"- Decontaminated against {sets}{' and the held-out split' if settings.decontaminate.held_out else ''}."
+
+
+def _personal(settings: Mask, found: Mapping[str, int]) -> str:
+    kinds_of: dict[Action, list[str]] = {action: [] for action in _DONE}
+    for kind, action in settings.actions().items():
+        kinds_of[action].append(kind if action == "leave" else f"{kind} {found.get(kind, 0):,}")
+    return "; ".join(f"{_DONE[action]}: {', '.join(kinds)}" for action, kinds in kinds_of.items() if kinds)
 
 
 def _origin(source: Source) -> str:

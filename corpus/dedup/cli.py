@@ -37,6 +37,7 @@ def _dedup(arguments: argparse.Namespace) -> None:
     from configs.errors import UserError
     from configs.schema.dedup import Dedup
     from corpus.dedup.files import REMOVED, deduplicate_files
+    from corpus.quarantine import put_aside, quarantine_lines
 
     log.set_up()
     try:
@@ -57,7 +58,9 @@ def _dedup(arguments: argparse.Namespace) -> None:
     if arguments.json:
         with open(corpus.path(REMOVED), encoding="utf-8") as lines:
             removed = [json.loads(line) for line in lines]
-        say(json.dumps({**corpus.counts, "removed": removed}, ensure_ascii=False))
+        say(json.dumps({**corpus.counts, "removed": removed, "put_aside": put_aside(corpus)}, ensure_ascii=False))
     else:
         for name, count in corpus.counts.items():
             say(f"{count:>12,}  {name}")
+        for line in quarantine_lines(corpus, sources=False):
+            say(line)

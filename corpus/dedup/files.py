@@ -4,6 +4,7 @@ kept/KEY.parquet         documents that stay
 dropped/KEY.parquet      the others, with reason and survivor
 signatures/KEY.parquet   every document's signature; what a later corpus needs to know of this one
 removed.jsonl            what goes: id, path and position, and the same of its survivor
+quarantine.jsonl         what could not be read
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from corpus.dedup.phases import find_duplicates, found_of
 from corpus.dedup.signed import Signed, number, signature_column
 from corpus.kernels.shingles import signatures
 from corpus.named_files import named_files
+from corpus.quarantine import write_quarantine
 from corpus.read.open import read
 from corpus.read.source import Reading
 from corpus.shards import FAST, PASSING, RAW, ShardWriter, read_batches
@@ -36,7 +38,7 @@ from corpus.tally import Tally
 from corpus.tasks import run_phase
 from corpus.workers import Workers
 
-KIND, VERSION = "dedup", 1
+KIND, VERSION = "dedup", 2
 REMOVED = "removed.jsonl"
 
 
@@ -95,6 +97,7 @@ def deduplicate_files(
     for result in [*read_in.values(), *written.values()]:
         tally.merge(Tally.from_json(result))
     names = ("documents", "kept", "duplicate_exact", "duplicate_near")
+    write_quarantine(builder, tally)
     return builder.finish({**{name: tally.counts[name] for name in names}, "quarantined": len(tally.quarantine)})
 
 

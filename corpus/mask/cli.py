@@ -29,6 +29,7 @@ def _mask(arguments: argparse.Namespace) -> None:
     from configs.load import assigned
     from configs.schema.mask import Mask
     from corpus.mask.files import mask_files
+    from corpus.quarantine import put_aside, quarantine_lines
     from corpus.shards import read_batches
 
     log.set_up()
@@ -43,8 +44,12 @@ def _mask(arguments: argparse.Namespace) -> None:
     )
     if arguments.json:
         spans = [row for batch in read_batches(masked.below("spans")) for row in batch.to_pylist()]
-        say(json.dumps({**masked.counts, "spans": spans}, ensure_ascii=False))
+        say(json.dumps({**masked.counts, "spans": spans, "put_aside": put_aside(masked)}, ensure_ascii=False))
         return
     say(f"{masked.counts['documents']:>12,}  documents")
     for kind, count in masked.counts["masked"].items():
         say(f"{count:>12,}  {kind}")
+    for reason, count in masked.counts["dropped"].items():
+        say(f"{-count:>12,}  {reason}")
+    for line in quarantine_lines(masked, sources=False):
+        say(line)

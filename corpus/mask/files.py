@@ -1,7 +1,8 @@
 """Masking files, without a run file: read, find personal data, do with it what the settings say.
 
 masked/KEY.parquet   the documents that stay
-spans/KEY.parquet    where personal data stood: the document's id, path and row among those read, kind, start and end
+spans/KEY.parquet    where personal data stood: the document's id, path, place and number in the file, kind, start, end
+quarantine.jsonl     what could not be read
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ from corpus.mask.find import find_spans
 from corpus.mask.pseudonym import keep_to_key, needs_key, read_key
 from corpus.mask.step import mask
 from corpus.named_files import named_files
+from corpus.quarantine import write_quarantine
 from corpus.read.open import read
 from corpus.read.source import Reading
 from corpus.shards import ShardWriter
 from corpus.tally import Tally
 from corpus.tasks import run_phase
 
-KIND, VERSION = "masked", 1
+KIND, VERSION = "masked", 2
 
 
 @dataclass(frozen=True)
@@ -64,25 +66,31 @@ def mask_files(
     tally = Tally()
     for result in run_phase(builder, "mask", mask_shard, arguments, workers).values():
         tally.merge(Tally.from_json(result))
-    by_kind = {name.removeprefix("masked."): n for name, n in sorted(tally.counts.items()) if name != "documents"}
-    counts = {"documents": tally.counts["documents"], "masked": by_kind}
+    counts: dict[str, Any] = {"documents": tally.counts["documents"], "masked": {}, "dropped": {}}
+    for name, count in sorted(tally.counts.items()):
+        what, _, word = name.partition(".")
+        if word:
+            counts[what][word] = count
+    write_quarantine(builder, tally)
     return builder.finish({**counts, "quarantined": len(tally.quarantine)})
 
 
 def mask_shard(claim: Claim, argument: MaskFilesArgument) -> dict[str, Any]:
     """Mask a shard; gives the tally."""
     shard, settings, tally = argument.shard, argument.settings, Tally()
-    first = 0
     with (
         ShardWriter(claim, f"masked/{shard.key}.parquet") as masked,
         ShardWriter(claim, f"spans/{shard.key}.parquet") as spans,
     ):
         for piece in shard.pieces:
+            first = 0
             for batch in read(Reading(piece, argument.source, Limits(), tally, {})):
                 tally.add("documents", batch.num_rows)
                 spans.add(_table_of_spans(batch, settings, first))
                 first += batch.num_rows
                 batch, reasons = mask(batch, settings, tally)
+                for reason in filter(None, reasons):
+                    tally.add(f"dropped.{reason}")
                 masked.add(batch.filter(pa.array([reason is None for reason in reasons])))
     return tally.to_json()
 
@@ -94,6 +102,7 @@ def _table_of_spans(batch: Batch, settings: Mask, first: int) -> pa.Table:
     columns = {
         "id": batch.column("id").take(rows),
         "path": batch.column("path").take(rows),
+        "position": batch.column("position").take(rows),
         "row": pa.array([first + row for row, _ in found], pa.int64()),
         "kind": pa.array([span.kind for _, span in found], pa.string()),
         "start": pa.array([span.start for _, span in found], pa.int64()),

@@ -27,6 +27,7 @@ def _measure(arguments: argparse.Namespace) -> None:
 
     from configs import log
     from corpus.measures.files import measure_files
+    from corpus.quarantine import put_aside, quarantine_lines
 
     log.set_up()
     measured = measure_files(
@@ -39,11 +40,11 @@ def _measure(arguments: argparse.Namespace) -> None:
     )
     counts = measured.counts
     if arguments.json:
-        say(json.dumps(dict(counts), ensure_ascii=False))
+        say(json.dumps({**counts, "put_aside": put_aside(measured)}, ensure_ascii=False))
         return
     say(f"{counts['documents']:>12,}  documents")
     for word, count in sorted(counts["dropped"].items(), key=lambda item: (-item[1], item[0])):
         say(f"{-count:>12,}  {word}")
     say(f"{counts['passing']:>12,}  pass the rules of {arguments.preset}")
-    if counts["quarantined"]:
-        say(f"{counts['quarantined']:>12,}  could not be read")
+    for line in quarantine_lines(measured, sources=False):
+        say(line)

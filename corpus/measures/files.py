@@ -1,6 +1,7 @@
 """Measuring files, without a run file: read, normalise, measure, decide; no text is written.
 
 measures/KEY.parquet   every document's id, path, position, measures, and the reason it would be dropped for
+quarantine.jsonl       what could not be read
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from corpus.judge import judge
 from corpus.measures.registry import table_of
 from corpus.named_files import named_files
 from corpus.normalise.step import normalise
+from corpus.quarantine import write_quarantine
 from corpus.read.open import read
 from corpus.read.source import Reading
 from corpus.rules import check_preset, reason_words
@@ -27,7 +29,7 @@ from corpus.shards import ShardWriter
 from corpus.tally import Tally
 from corpus.tasks import run_phase
 
-KIND, VERSION = "measures", 1
+KIND, VERSION = "measures", 2
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ def measure_files(
         tally.merge(Tally.from_json(result))
     dropped = {name.removeprefix("dropped."): n for name, n in sorted(tally.counts.items()) if "." in name}
     counts = {"documents": tally.counts["documents"], "passing": tally.counts["passing"], "dropped": dropped}
+    write_quarantine(builder, tally)
     return builder.finish({**counts, "quarantined": len(tally.quarantine)})
 
 

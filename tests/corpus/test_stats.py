@@ -78,11 +78,14 @@ def test_the_card_has_licence_and_origin_and_what_was_dropped(run_of: RunOf, tmp
     for name, text in {"a": prose(1), "b": prose(2), "c": prose(2), "d": "短い。"}.items():
         (tmp_path / "manuals" / f"{name}.txt").write_text(text)
     declared = ("corpus.sources.manuals.license=CC-BY-4.0", "corpus.sources.manuals.retention=until 2030-03-31")
-    run = run_of(tmp_path, tmp_path / "run", "manuals", overrides=(*declared, "corpus.held_out.share=0"))
+    declared += ("corpus.held_out.share=0", "corpus.mask.passport=drop")
+    run = run_of(tmp_path, tmp_path / "run", "manuals", overrides=declared)
     corpus = build_corpus(run)
     card = corpus.path("README.md").read_text()
     assert card.startswith("# Corpus of the run test\n\n4 documents in, 2 kept to train on, 0 held out")
     assert f"| manuals | {tmp_path / 'manuals'} | CC-BY-4.0 | ja | - | until 2030-03-31 | 2 | " in card
+    assert "- Personal data: masked: email 0, phone 0, my_number 0, " in card
+    assert "; masked, and their documents dropped: passport 0; left as they were: name.\n" in card
     assert "- 1 duplicate_exact\n- 1 too_short\n" in card
     assert "README.md" in corpus.files
     stats = read_stats(corpus, run)

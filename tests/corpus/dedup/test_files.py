@@ -40,13 +40,14 @@ def write(path: Path, records: list[dict[str, object]]) -> str:
 def test_what_goes_is_printed_with_its_survivor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first = write(tmp_path / "a.jsonl", [{"id": "甲", "text": prose(1)}, {"id": "乙", "text": prose(2)}])
     second = write(
-        tmp_path / "b.jsonl", [{"id": 7, "text": prose(1)}, {"text": prose(2) + "以上。"}, {"text": prose(3)}]
+        tmp_path / "b.jsonl", [{"id": 7, "text": prose(1)}, {"text": prose(2) + "以上。"}, {"text": prose(3)}, {"id": "丙"}]
     )
     command = ["dedup", first, second, "--out", str(tmp_path / "out"), "--json", "--workers", "1"]
     assert cli.main("tsugiki corpus", verbs, command) == 0
     told = json.loads(capsys.readouterr().out)
     counts = {name: told[name] for name in ("documents", "kept", "duplicate_exact", "duplicate_near", "quarantined")}
-    assert counts == {"documents": 5, "kept": 3, "duplicate_exact": 1, "duplicate_near": 1, "quarantined": 0}
+    assert counts == {"documents": 5, "kept": 3, "duplicate_exact": 1, "duplicate_near": 1, "quarantined": 1}
+    assert [(one["path"], one["reason"]) for one in told["put_aside"]] == [("b.jsonl", "no_text")]
     exact, near = told["removed"]
     assert (exact["id"], exact["reason"], exact["survivor"]) == (7, "duplicate_exact", "甲")
     assert (near["path"], near["reason"], near["survivor"]) == ("b.jsonl", "duplicate_near", "乙")

@@ -35,6 +35,33 @@ def test_spans_are_told_by_row_kind_and_place_and_never_by_their_text(
     assert pq.read_table(shard).column("text").to_pylist() == ["なし", "電話<phone>、<email>", "担当の<name>さん"]
 
 
+def test_rows_are_numbers_in_the_file_and_what_goes_or_cannot_be_read_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mail").mkdir()
+    line = json.dumps({"text": f"電話{SECRET}"}) + "\n"
+    (tmp_path / "mail" / "a.jsonl").write_text("{broken\n" + line)
+    (tmp_path / "mail" / "b.jsonl").write_text('{"text": "なし"}\n' + line)
+    arguments = ["mask", str(tmp_path / "mail"), "--out", str(tmp_path / "out"), "--set", "phone=drop"]
+    assert main("corpus", verbs, arguments) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "           3  documents",
+        "           2  phone",
+        "          -2  holds_phone",
+        "",
+        "put aside:",
+        "  a.jsonl: not_json (a record of 7 bytes)",
+    ]
+    assert main("corpus", verbs, [*arguments, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [(one["path"], one["position"], one["row"]) for one in told["spans"]] == [
+        ("a.jsonl", 8, 0),
+        ("b.jsonl", len('{"text": "なし"}\n'.encode()), 1),
+    ]
+    assert told["dropped"] == {"holds_phone": 2}
+    assert [one["reason"] for one in told["put_aside"]] == ["not_json"]
+
+
 def test_a_kind_that_does_not_exist_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.txt").write_text("あ")
     assert (

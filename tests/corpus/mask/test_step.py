@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from configs.schema.mask import Mask
+from configs.schema.mask import Action, Mask
 from corpus.batch import Batch
+from corpus.mask.pseudonym import pseudonym
 from corpus.mask.step import mask
 from corpus.tally import Tally
 
@@ -71,3 +72,40 @@ def test_names_stay_unless_the_run_file_says_otherwise(batch_of: Callable[..., B
     batch = batch_of("担当の佐藤花子さんに渡す。")
     assert mask(batch, Mask(), Tally())[0].column("text").to_pylist() == ["担当の佐藤花子さんに渡す。"]
     assert mask(batch, Mask(name="mask"), Tally())[0].column("text").to_pylist() == ["担当の<name>さんに渡す。"]
+
+
+OF_KIND = {
+    "email": ("宛先は", "a@example.com", "です。"),
+    "phone": ("電話は", "０９０−００００−１２３４", "です。"),
+    "my_number": ("個人番号は", "123456789018", "です。"),
+    "credit_card": ("カード番号は", "4111-1111-1111-1111", "です。"),
+    "bank_account": ("口座番号は", "1234567", "です。"),
+    "postal_code": ("〒", "100-0001", "に送る。"),
+    "address": ("住所は", "東京都港区芝公園4-2-8", "です。"),
+    "name": ("担当の", "佐藤花子", "さんに渡す。"),
+    "driving_licence": ("運転免許証の番号は", "309012345620", "です。"),
+    "passport": ("旅券番号は", "TK1234567", "です。"),
+    "health_insurance": ("保険者番号は", "01130012", "です。"),
+    "birth_date": ("生年月日は", "昭和55年1月2日", "です。"),
+    "ip_address": ("送信元は", "192.0.2.7", "です。"),
+    "credential": ("パスワードは「", "Kasa-mori9", "」です。"),
+}
+
+
+def test_there_is_a_sentence_of_every_kind() -> None:
+    assert OF_KIND.keys() == Mask().actions().keys()
+
+
+@pytest.mark.parametrize("action", ["mask", "pseudonymise", "drop", "leave"])
+@pytest.mark.parametrize("kind", OF_KIND)
+def test_with_every_kind_becomes_what_the_run_file_says(
+    batch_of: Callable[..., Batch], monkeypatch: pytest.MonkeyPatch, kind: str, action: Action
+) -> None:
+    monkeypatch.setenv("TSUGIKI_PSEUDONYM_KEY", "0123456789abcdef")
+    before, value, after = OF_KIND[kind]
+    settings = NOTHING.model_copy(update={kind: action})
+    masked, reasons = mask(batch_of(before + value + after), settings, Tally())
+    [text] = masked.column("text").to_pylist()
+    word = {"pseudonymise": pseudonym(b"0123456789abcdef", kind, value), "leave": value}.get(action, f"<{kind}>")
+    assert text == before + word + after
+    assert reasons == [f"holds_{kind}" if action == "drop" else None]

@@ -54,12 +54,16 @@ def test_another_preset_in_the_same_directory_is_refused(folder: Path, tmp_path:
 
 def test_the_command(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
-    command = ["measure", str(folder / "a.txt"), str(folder / "b.txt"), "--out", str(out), "--preset", "swallow-v1"]
+    files = [str(folder / name) for name in ("a.txt", "b.txt", "d.txt")]
+    command = ["measure", *files, "--out", str(out), "--preset", "swallow-v1"]
     assert cli.main("tsugiki corpus", verbs, command) == 0
     told = capsys.readouterr().out.splitlines()
     assert [line.split() for line in told[:2]] == [["2", "documents"], ["-2", "too_short"]]
     assert told[2].endswith("0  pass the rules of swallow-v1")
+    assert told[3:] == ["", "put aside:", "  d.txt: binary (NUL at byte 0)"]
     columns = pq.ParquetFile(Artifact.open(out).below("measures")[0]).schema_arrow.names
     assert {"repeated_10gram_share", "longest_sentence"} < set(columns)
     assert cli.main("tsugiki corpus", verbs, [*command, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["dropped"] == {"too_short": 2}
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["dropped"] == {"too_short": 2}
+    assert [(one["path"], one["position"], one["reason"]) for one in printed["put_aside"]] == [("d.txt", 0, "binary")]
