@@ -10,6 +10,8 @@ import codecs
 import re
 from dataclasses import dataclass
 
+from corpus.lookalikes import reads_otherwise
+
 _TO_JAPANESE = re.compile(rb"\x1b(?:\$[@B]|\$\(D|\(I)")
 # Terminals write it too, to reset themselves; only where every byte has seven bits is it ISO-2022-JP's.
 _TO_LATIN = re.compile(rb"\x1b\([BJ]")
@@ -84,7 +86,8 @@ def decode(content: bytes, *declared: str | None) -> Decoded:
         except UnicodeDecodeError as error:
             furthest = max(furthest, error.start)
             continue
-        if encoding == "utf-8" or _plausible(text):
+        # What a page says of itself is spelled otherwise or stands before: only a guess is doubted.
+        if encoding == "utf-8" or (_plausible(text) and not (encoding == "euc_jp" and reads_otherwise(content, text))):
             return Decoded(text, codecs.lookup(encoding).name)
     raise UndecodableError("undecodable", f"no encoding of {', '.join(_CANDIDATES)} fits beyond byte {furthest}")
 

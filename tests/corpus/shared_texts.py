@@ -15,6 +15,9 @@ from corpus.decode import UndecodableError, decode
 SHARED = Path("../shared/data/corpus/bench_ja.jsonl.zst")
 OWN = Path("configs/quickstart")
 
+PARTS = 8
+"""The whole corpus in parts, where a reference takes an hour for it."""
+
 PIECES = [
     "点検をする。",
     "弁を閉じる。\n",
