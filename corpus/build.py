@@ -40,6 +40,7 @@ from corpus.write_task import WriteArgument, write_shard
 
 _log = logging.getLogger(__name__)
 
+
 @dataclass(frozen=True)
 class _Made:
     """What the tasks gave."""

@@ -1,4 +1,4 @@
-"""Short Chinese, Korean or Russian in its own encoding is valid EUC-JP too: which reading has the more usual characters?
+"""Short Chinese, Korean or Russian is valid EUC-JP too: which reading of the bytes has the more usual characters?
 
 GB 2312 and KS X 1001 have their characters where EUC-JP has kanji, so without kana nothing but their frequency tells.
 """

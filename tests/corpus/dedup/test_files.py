@@ -40,7 +40,8 @@ def write(path: Path, records: list[dict[str, object]]) -> str:
 def test_what_goes_is_printed_with_its_survivor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first = write(tmp_path / "a.jsonl", [{"id": "甲", "text": prose(1)}, {"id": "乙", "text": prose(2)}])
     second = write(
-        tmp_path / "b.jsonl", [{"id": 7, "text": prose(1)}, {"text": prose(2) + "以上。"}, {"text": prose(3)}, {"id": "丙"}]
+        tmp_path / "b.jsonl",
+        [{"id": 7, "text": prose(1)}, {"text": prose(2) + "以上。"}, {"text": prose(3)}, {"id": "丙"}],
     )
     command = ["dedup", first, second, "--out", str(tmp_path / "out"), "--json", "--workers", "1"]
     assert cli.main("tsugiki corpus", verbs, command) == 0
