@@ -78,8 +78,8 @@ def test_the_card_has_licence_and_origin_and_what_was_dropped(run_of: RunOf, tmp
     for name, text in {"a": prose(1), "b": prose(2), "c": prose(2), "d": "短い。"}.items():
         (tmp_path / "manuals" / f"{name}.txt").write_text(text)
     declared = ("corpus.sources.manuals.license=CC-BY-4.0", "corpus.sources.manuals.retention=until 2030-03-31")
-    declared += ("corpus.held_out.share=0", "corpus.mask.passport=drop")
-    run = run_of(tmp_path, tmp_path / "run", "manuals", overrides=declared)
+    others = ("corpus.held_out.share=0", "corpus.mask.passport=drop")
+    run = run_of(tmp_path, tmp_path / "run", "manuals", overrides=(*declared, *others))
     corpus = build_corpus(run)
     card = corpus.path("README.md").read_text()
     assert card.startswith("# Corpus of the run test\n\n4 documents in, 2 kept to train on, 0 held out")
