@@ -43,7 +43,7 @@ def _check(arguments: argparse.Namespace) -> None:
     else:
         say(f"{found.kind}: {found.new_tokens:,} new tokens, {found.texts:,} texts")
         if may_cross.tokens:
-            say(f"{len(may_cross.tokens):,} tokens of listed terms, as the manifest beside it says, are not held to I9")
+            say(f"{len(may_cross.tokens):,} tokens of terms, as the manifest beside it says, are not held to I9")
         for name in sorted({*found.checked, *found.not_checked, *broken}):
             state = f"BROKEN: {broken[name]}" if name in broken else "holds on these texts"
             say(f"{name}  {f'not checked: {found.not_checked[name]}' if name in found.not_checked else state}")

@@ -20,7 +20,6 @@ from configs.artifact import Artifact, Builder, Claim
 from configs.errors import UserError
 from configs.progress import Progress
 from configs.schema.run import Run
-from configs.schema.tokenizer import Boundaries
 from configs.stage import StagePlan
 from corpus.batch import pieces
 from corpus.documents import shards_of, sources_in
@@ -30,6 +29,7 @@ from tokenizer.base import Base
 from tokenizer.counted_terms import count_in_shards, listed_terms, units_of_runs
 from tokenizer.extendable import Extendable, Extension
 from tokenizer.open import open_tokenizer
+from tokenizer.phrases import Between
 from tokenizer.sampled import sampled_texts
 from tokenizer.sorted_runs import at_least, floor_for, in_groups, merged, read_run, spilled_runs
 from tokenizer.stage import in_house_sources, term_files, tokenizer_files
@@ -55,7 +55,7 @@ class CountArgument:
     """Of the runs."""
     terms: Extension
     """Tokens that the base has beside its own."""
-    boundaries: Boundaries = "morphemes"
+    boundaries: Between = "morphemes"
 
 
 def units_plan(run: Run) -> StagePlan:
@@ -133,7 +133,10 @@ def _terms(builder: Builder, run: Run, base: Extendable, shards: Sequence[Path],
     def in_house() -> Iterator[pa.RecordBatch]:
         folder, nothing = Base.of_tokenizer(run).folder_without_weights(), Extension.nothing(base)
         arguments = {
-            path.stem: (CountArgument(path, folder, share, f"found-{path.stem}", nothing), path.stat().st_size)
+            path.stem: (
+                CountArgument(path, folder, share, f"found-{path.stem}", nothing, "compounds"),
+                path.stat().st_size,
+            )
             for path in shards
             if path.stem.rsplit("-", 1)[0] in in_house_sources(run)
         }

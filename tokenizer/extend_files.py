@@ -18,7 +18,7 @@ from configs.artifact import TASKS, Artifact, Builder, Claim, build
 from configs.errors import UserError
 from configs.raw_input import total_bytes
 from configs.schema.corpus import Source
-from configs.schema.tokenizer import Boundaries, Tokenizer
+from configs.schema.tokenizer import Tokenizer
 from corpus.cut import Shard
 from corpus.shards import PASSING, ShardWriter
 from corpus.tally import Tally
@@ -37,6 +37,7 @@ from tokenizer.learn_beside_terms import (
 )
 from tokenizer.named_texts import documents_of, named_shards
 from tokenizer.open import open_tokenizer
+from tokenizer.phrases import Between
 from tokenizer.recommend import Recommendation, recommend
 from tokenizer.sampled import is_sampled
 from tokenizer.sorted_runs import Floor, at_least, floor_for, spilled_runs
@@ -68,7 +69,7 @@ class CountFilesArgument:
     """Of the runs, and of the documents to measure on."""
     strings: tuple[str, ...] = ()
     """To count instead of units."""
-    boundaries: Boundaries = "morphemes"
+    boundaries: Between = "morphemes"
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ def _terms(builder: Builder, settings: Tokenizer, base: Extendable, arguments: A
         return summed(run_phase(builder, "terms", count_terms_of_files, counting, workers), len(strings))
 
     def in_house() -> Iterator[pa.RecordBatch]:
-        finding = _changed(arguments, lambda one: replace(one, name=f"found-{one.name}"))
+        finding = _changed(arguments, lambda one: replace(one, name=f"found-{one.name}", boundaries="compounds"))
         yield from units_of_runs(builder, run_phase(builder, "find", count_files, finding, workers))
 
     return chosen_terms(base, settings, listed_terms(builder, settings), count, in_house())

@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from configs.artifact import TASKS, Claim
-from configs.schema.tokenizer import Boundaries
 from corpus.shards import PASSING, ShardWriter
 from tokenizer.extendable import Extendable
+from tokenizer.phrases import Between
 from tokenizer.units import UNIT_BYTES, UNITS, UnitCounter
 
 MOST_UNITS, MOST_TOKENS = 8_000_000, 40_000_000
@@ -25,7 +25,7 @@ _ROWS = 1 << 14
 
 
 def spilled_runs(
-    claim: Claim, name: str, base: Extendable, texts: Iterable[pa.LargeStringArray], boundaries: Boundaries
+    claim: Claim, name: str, base: Extendable, texts: Iterable[pa.LargeStringArray], boundaries: Between
 ) -> list[str]:
     """Count the units of texts, and write a run whenever the counts fill the memory, and at the end.
 

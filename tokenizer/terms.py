@@ -19,10 +19,10 @@ from configs.artifact import Builder
 from configs.atomic_file import canonical_json, read_json
 from configs.schema.tokenizer import FoundWords, Tokenizer
 from tokenizer.extendable import Extendable, Extension, Merge
-from tokenizer.term_lists import ListedTerm
+from tokenizer.term_lists import LONGEST_TERM, ListedTerm
 from tokenizer.term_tokens import Term, term_tokens
 from tokenizer.text_bytes import is_text
-from tokenizer.units import UNIT_BYTES, unpack_unit
+from tokenizer.units import UNIT_BYTES, morpheme_cuts, unpack_unit
 
 TERMS, TERM_TOKENS = "terms.jsonl", "term_tokens.json"
 
@@ -48,7 +48,7 @@ class Terms:
 
     extension: Extension
     crossing: tuple[int, ...]
-    """Ids of its tokens that are for listed terms and may stand across morphemes."""
+    """Ids of its tokens that may stand across morphemes: those for listed terms, and of the others those that do."""
     outcomes: tuple[Outcome, ...]
 
     @property
@@ -155,8 +155,15 @@ def chosen_terms(
         ]
         outcomes = _by_tokens(base, [*outcomes, *found[: settings.found_words.most]], characters)
     extension, _ = _tokens(base, outcomes, characters)
-    crossing = tuple(number for number, content in extension.numbered.items() if content in of_lists)
+    crossing = tuple(
+        number for number, content in extension.numbered.items() if content in of_lists or _crosses(content)
+    )
     return Terms(extension, crossing, tuple(outcomes))
+
+
+def _crosses(content: bytes) -> bool:
+    """Whether a morpheme begins inside a token."""
+    return is_text(content) and any(0 < cut < len(content) for cut in morpheme_cuts(content.decode()))
 
 
 def _left_out(known: frozenset[bytes], text: str, count: int, least: int) -> str | None:
@@ -188,7 +195,7 @@ def _by_tokens(base: Extendable, outcomes: list[Outcome], characters: int) -> li
 def found_words(base: Extendable, units: Iterable[pa.RecordBatch], how: FoundWords) -> Iterator[tuple[str, int]]:
     """Words that the base cuts into many pieces and that are frequent, those first that would save most tokens.
 
-    A word is letters and digits between two boundaries.
+    A word is letters and digits between two boundaries, be it a compound of several morphemes.
     """
     rows: list[tuple[int, bytes, int]] = []
     for batch in units:
@@ -200,5 +207,7 @@ def found_words(base: Extendable, units: Iterable[pa.RecordBatch], how: FoundWor
             rows.append((-count * (len(unit) // UNIT_BYTES - 1), unit, count))
     for _, unit, count in sorted(rows):
         content = b"".join(base.bytes_of[number] for number in unpack_unit(unit))
-        if is_text(content) and content.decode().isalnum() and base.may_be_token(content):
-            yield content.decode(), count
+        if not is_text(content) or len(word := content.decode()) > LONGEST_TERM:
+            continue
+        if word.isalnum() and base.may_be_token(content):
+            yield word, count

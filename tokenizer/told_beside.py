@@ -14,7 +14,7 @@ class Crossing:
     """What may stand across morphemes by intent."""
 
     tokens: frozenset[int] = frozenset()
-    """Ids of new tokens, those of listed terms."""
+    """Ids of new tokens, those of terms."""
     all_tokens: bool = False
     """Whether boundaries were soft, so that any may."""
 

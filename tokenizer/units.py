@@ -15,7 +15,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from configs.schema.tokenizer import Boundaries
 from corpus.batch import utf8_of
 from corpus.kernels.utf8 import Bytes, Int64
 from tokenizer import unit_kernel
@@ -24,7 +23,7 @@ from tokenizer.compiled import TOO_LONG, Ids
 from tokenizer.compiled_bpe import CompiledBpe
 from tokenizer.extendable import Extendable
 from tokenizer.morphemes import mark_morphemes
-from tokenizer.phrases import Phrases
+from tokenizer.phrases import Between, Phrases
 
 UNIT_BYTES = 4
 """Of each token in a unit."""
@@ -70,10 +69,10 @@ class UnitCounter:
         base: Extendable,
         spill: Callable[[pa.RecordBatch], None],
         most: int = _MOST_UNITS,
-        boundaries: Boundaries = "morphemes",
+        boundaries: Between = "morphemes",
     ) -> None:
         self._base, self._spill = base, spill
-        self._phrases = Phrases() if boundaries == "soft" else None
+        self._phrases = None if boundaries == "morphemes" else Phrases(compounds=boundaries == "compounds")
         self._compiled = CompiledBpe.of(base) if isinstance(base, ByteBpe) else None
         self._lengths = _lengths(base)
         slots = np.full(2 << (most - 1).bit_length(), unit_kernel.EMPTY, np.int64)
@@ -162,7 +161,7 @@ def _morpheme_marks(plain: pa.LargeStringArray) -> Bytes:
     return marks
 
 
-def count_units(texts: Iterable[str], base: Extendable, boundaries: Boundaries = "morphemes") -> Counter[bytes]:
+def count_units(texts: Iterable[str], base: Extendable, boundaries: Between = "morphemes") -> Counter[bytes]:
     """How often each run of two tokens or more occurs, if it has anything but ASCII in it."""
     counts: Counter[bytes] = Counter()
 

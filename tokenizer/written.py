@@ -68,7 +68,7 @@ class Made:
     def refuse_broken(self, texts: Iterable[str], units: Iterable[pa.RecordBatch]) -> None:
         """Raise a UserError if an invariant does not hold."""
         violations = check(self.base, self.extended, texts)
-        # The tokens of terms stand in units as the base's own: a listed one may cross morphemes, a found one is a unit.
+        # The tokens of terms stand in units as the base's own: they may cross morphemes.
         terms = Extension.nothing(self.base) if self.terms is None else self.terms.extension
         learned = self.extension.tokens[len(terms.tokens) :]
         if self.boundaries == "morphemes":

@@ -51,8 +51,9 @@ class FoundWords(Section):
     """Words of in-house text that become tokens by themselves."""
 
     most: int = Field(default=0, ge=0, le=100_000)
-    """Of the words that qualify, so many that save most tokens; 0 looks for none. They are looked for in sources with
-    `access`, and listed in `terms.jsonl` of the run's `units` and `tokenizer`."""
+    """Of the words that qualify, so many that save most tokens; 0 looks for none. A word is a compound, as 品質保証課,
+    or a morpheme by itself. They are looked for in sources with `access`, and listed in `terms.jsonl` of the run's
+    `units` and `tokenizer`."""
     min_count: int = Field(default=100, ge=1)
     """A word must stand so often in these sources."""
     min_pieces: int = Field(default=5, ge=2)
@@ -106,7 +107,10 @@ class Tokenizer(Section):
         """The values that say which; none without any, so that nobody's directory changes by keys that are not used."""
         if not self.asks_for_terms:
             return {}
-        return {"terms_min_count": self.terms_min_count, "found_words": self.found_words.digested()}
+        found_words = self.found_words.digested()
+        if self.found_words.most:
+            found_words["of"] = "compounds"  # once they were of single morphemes
+        return {"terms_min_count": self.terms_min_count, "found_words": found_words}
 
     @property
     def of_boundaries(self) -> dict[str, Any]:

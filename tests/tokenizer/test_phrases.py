@@ -23,18 +23,18 @@ from tokenizer.units import count_units, morpheme_cuts, unpack_unit
 from tsugiki.__main__ import main
 
 
-def soft_cuts(texts: list[str]) -> list[set[int]]:
+def soft_cuts(texts: list[str], *, compounds: bool = False) -> list[set[int]]:
     lengths = [len(text.encode()) + 2 for text in texts]
     marks = np.zeros(sum(lengths), np.uint8)
     parts = np.split(marks, np.cumsum(lengths)[:-1])
     for text, part in zip(texts, parts, strict=True):
         mark_morphemes(text, part)
-    Phrases().soften(pa.array(texts, pa.large_string()), marks)
+    Phrases(compounds=compounds).soften(pa.array(texts, pa.large_string()), marks)
     return [set(np.flatnonzero(part).tolist()) for part in parts]
 
 
-def phrases(text: str) -> list[str]:
-    content, cuts = text.encode(), sorted(soft_cuts([text])[0] | {0})
+def phrases(text: str, *, compounds: bool = False) -> list[str]:
+    content, cuts = text.encode(), sorted(soft_cuts([text], compounds=compounds)[0] | {0})
     return [content[a:b].decode() for a, b in itertools.pairwise(cuts) if a < b <= len(content)]
 
 
@@ -54,13 +54,29 @@ def test_where_phrases_end(text: str, expected: list[str]) -> None:
     assert phrases(text) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(
+            "個人情報保護方針の改定を行う", ["個人情報保護方針", "の", "改定", "を", "行う"], id="between particles"
+        ),
+        pytest.param("取り扱い説明書", ["取り扱い", "説明書"], id="hiragana end one"),
+        pytest.param("AI品質保証課2024年", ["AI品質保証課", "2024", "年"], id="and so do numbers"),
+        pytest.param("定量ポンプ・弁", ["定量ポンプ", "・", "弁"], id="and marks"),
+    ],
+)
+def test_where_compounds_end(text: str, expected: list[str]) -> None:
+    assert phrases(text, compounds=True) == expected
+
+
 @given(st.lists(MIXED, min_size=1, max_size=4))
 @settings(max_examples=40, deadline=None)
 def test_soft_boundaries_are_some_of_those_between_morphemes_whatever_stands_beside(texts: list[str]) -> None:
     together = soft_cuts(texts)
     assert together == [soft_cuts([text])[0] for text in texts]
-    for text, soft in zip(texts, together, strict=True):
+    for text, soft, compounds in zip(texts, together, soft_cuts(texts, compounds=True), strict=True):
         assert soft <= morpheme_cuts(text)
+        assert compounds <= morpheme_cuts(text)
 
 
 def test_units_of_phrases_are_longer(gpt2: ByteBpe) -> None:
