@@ -150,8 +150,9 @@ def test_a_token_that_always_stands_across_morphemes_is_named(gpt2: ByteBpe) -> 
         built += pieces[number]
         vocab.setdefault(built, 1 + max(vocab.values()))
     found = compare(gpt2, ByteBpe(definition, "crossing"), ["結果を記入します。"] * 5)
-    assert [violation for violation in found.violations if violation.invariant == "I9"]
-    assert "を記" in found.violations[-1].detail
+    assert found.violations[-1].invariant == "I9"
+    # By its id: it may be a word that nobody outside shall read.
+    assert found.violations[-1].detail.endswith(f"wherever they stand; first id {vocab[built]}")
     seldom = compare(gpt2, ByteBpe(definition, "crossing"), ["結果を記入します。"] * 4)
     assert seldom.not_checked["I9"] == "no new token occurs 5 times or more in the texts"
 
