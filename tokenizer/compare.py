@@ -117,6 +117,7 @@ class _Crossing:
         return [
             Violation(
                 "I9",
-                f"{len(always)} new token(s) stand across a morpheme boundary wherever they stand; first id {always[0]}",
+                f"{len(always)} new token(s) stand across a morpheme boundary wherever they stand; first id "
+                f"{always[0]}",
             )
         ]
