@@ -32,6 +32,9 @@ def dropped_documents(corpus: Artifact, reason: str, count: int) -> Iterator[str
     reasons = corpus.counts["dropped"]
     if reason not in reasons:
         raise UserError(f"--reason: nothing was dropped as {reason!r}; there are {', '.join(sorted(reasons))}")
+    if reason == "quarantined":
+        yield from quarantine_lines(corpus, sources=True)
+        return
     left = count
     folder = "held_out" if reason == "held_out" else "dropped"
     for batch in read_batches(corpus.below(folder)):

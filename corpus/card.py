@@ -59,11 +59,12 @@ def _scripts(stats: Mapping[str, Any]) -> Iterator[str]:
             scripts = ", ".join(f"{script} {share:.1%}" for script, share in shares if share >= 0.01)
             languages = ", ".join(f"{language} {share:.1%}" for language, share in one["languages"].items())
             declared = _cell(license_ or "licence not declared")
-            yield f"- {_cell(source)} ({declared}): {languages or 'nothing kept'}; {scripts}"
+            kept = f"{languages}; {scripts}" if languages else "nothing kept"
+            yield f"- {_cell(source)} ({declared}): {kept}"
 
 
 def _work(settings: Corpus, counts: Mapping[str, Any]) -> Iterator[str]:
-    yield f"- Normalised and filtered by the preset `{settings.preset}`."
+    yield f"- Normalised and filtered by the preset `{settings.preset}`{_own_rules(settings)}."
     yield f"- Personal data: {_personal(settings.mask, counts['masked'])}."
     dedup = settings.dedup
     yield (
@@ -73,6 +74,13 @@ def _work(settings: Corpus, counts: Mapping[str, Any]) -> Iterator[str]:
     yield f"- Lines that many documents share: {counts['lines_removed']:,} removed."
     sets = ", ".join(settings.decontaminate.sets) or "no evaluation set"
     yield f"- Decontaminated against {sets}{' and the held-out split' if settings.decontaminate.held_out else ''}."
+
+
+def _own_rules(settings: Corpus) -> str:
+    lists = [*settings.word_lists, *settings.host_lists]
+    parts = [f"other bounds for {', '.join(settings.rules)}"] if settings.rules else []
+    parts += [f"lists of one's own: {', '.join(lists)}"] if lists else []
+    return f", with {' and '.join(parts)}" if parts else ""
 
 
 def _personal(settings: Mask, found: Mapping[str, int]) -> str:

@@ -138,9 +138,10 @@ def stats_lines(stats: Mapping[str, Any]) -> Iterator[str]:
                 f"  {one['documents']:,} documents, {one['characters']:,} characters, {one['bytes']:,} bytes, "
                 f"about {one['estimated_tokens']:,} tokens"
             )
-            yield f"  languages  {_shares(one['languages'])}"
-            yield f"  scripts    {_shares(one['scripts'])}"
-            yield f"  lengths    {_counts(one['lengths'])}"
+            yield f"  languages  {_shares(one['languages']) or 'none'}"
+            yield f"  scripts    {_shares(one['scripts']) or 'none'}"
+            lengths = {name: one["lengths"][name] for name in map(_length_name, range(len(LENGTHS) + 1))}
+            yield f"  lengths    {_counts(lengths) or 'none'}"
             yield f"  dropped    {_counts(one['dropped']) or 'none'}"
     for stage, mixture in stats["mixture"].items():
         yield f"stage {stage}"

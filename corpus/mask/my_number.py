@@ -11,6 +11,8 @@ from corpus.mask.kind import ALONE_AFTER, ALONE_BEFORE, Kind, digits_of, is_of_a
 _TWELVE = re.compile(ALONE_BEFORE + r"[0-9]{4}([- ]?)[0-9]{4}\1[0-9]{4}" + ALONE_AFTER)
 _ANNOUNCED = re.compile(r"(?:マイナンバ[ー-]|個人番号|My ?Number|my ?number)[^0-9\n。]{0,12}$")
 _OF_A_LICENCE = re.compile(r"免許[^0-9\n。]{0,16}$")
+# Columns of a table: 4584 1316 5900 301.
+_MORE_BEFORE, _MORE_AFTER = re.compile(r"[0-9][ \t]{1,3}$"), re.compile(r"[ \t]{1,3}[0-9]")
 _LOOKED_BACK = 32
 
 
@@ -25,7 +27,8 @@ def find_my_numbers(text: str) -> Iterator[tuple[int, int]]:
         if not has_check_digit(digits_of(match[0])):
             continue
         before = text[max(0, start - _LOOKED_BACK) : start]
-        other = is_of_a_thing(text, start, end) or _OF_A_LICENCE.search(before)
+        in_a_row = match[1] == " " and (_MORE_BEFORE.search(before) or _MORE_AFTER.match(text, end))
+        other = in_a_row or is_of_a_thing(text, start, end) or _OF_A_LICENCE.search(before)
         if _ANNOUNCED.search(before) or not other:
             yield start, end
 

@@ -61,6 +61,8 @@ def _is_phone(match: re.Match[str]) -> bool:
     digits = digits_of(match[0])
     if match[0][0] == "+":
         return 11 <= len(digits) <= 13
+    if digits.startswith("00"):  # 001 and the like begin an international call, and no area
+        return False
     bare = len(match[0]) == len(digits)
     if _MOBILE.match(digits) and not _TWO_DIGIT_AREA.match(match[0]):
         return len(digits) == 11

@@ -21,6 +21,8 @@ _FULL_SHARE = 0.88
 _MIN_WIDTH = 30
 _MIN_LINES = 3
 """So many lines must be that wide; of fewer nobody can tell how wide the paper is."""
+# An entry of a table of contents is whole, however wide: dots lead to the number of its page.
+_LEADS_TO_PAGE = re.compile(r"(?:(?:[.．・]\s?){4,}|[…‥]{2,})\s*[0-9ivxlc]+$")
 _LIST_SIGNS = ("•", "▶", "▷", "►", "‣", "◦", "✓", "–")
 
 
@@ -122,7 +124,7 @@ def _joined(lines: list[str]) -> str:
     out: list[str] = []
     for number, line in enumerate(lines):
         goes_on = number > 0 and widths[number - 1] >= full and not BEGINS_ANEW.match(line)
-        goes_on = goes_on and not line.startswith(_LIST_SIGNS)
+        goes_on = goes_on and not line.startswith(_LIST_SIGNS) and not _LEADS_TO_PAGE.search(lines[number - 1])
         if goes_on:
             out[-1] += glue(out[-1], line) + line
         else:

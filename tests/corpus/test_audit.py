@@ -73,6 +73,11 @@ def test_held_out_documents_can_be_shown(corpus: Artifact) -> None:
     assert {line.split("  ")[1].split(":")[0] for line in lines[::2]} == {"manuals", "mail", "english"}
 
 
+def test_what_could_not_be_read_is_shown_as_in_the_funnel(corpus: Artifact) -> None:
+    lines = list(dropped_documents(corpus, "quarantined", 3))
+    assert lines == FUNNEL.splitlines()[-8:]
+
+
 def test_a_reason_that_nothing_was_dropped_for_is_told_with_those_there_are(corpus: Artifact) -> None:
     with pytest.raises(UserError) as caught:
         list(dropped_documents(corpus, "too_long", 3))

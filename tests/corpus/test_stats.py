@@ -78,12 +78,14 @@ def test_the_card_has_licence_and_origin_and_what_was_dropped(run_of: RunOf, tmp
     for name, text in {"a": prose(1), "b": prose(2), "c": prose(2), "d": "短い。"}.items():
         (tmp_path / "manuals" / f"{name}.txt").write_text(text)
     declared = ("corpus.sources.manuals.license=CC-BY-4.0", "corpus.sources.manuals.retention=until 2030-03-31")
-    others = ("corpus.held_out.share=0", "corpus.mask.passport=drop")
-    run = run_of(tmp_path, tmp_path / "run", "manuals", overrides=(*declared, *others))
+    others = ("corpus.held_out.share=0", "corpus.mask.passport=drop", "corpus.rules.too_short.min=41")
+    own = (*declared, *others, "corpus.word_lists.shady.path=mild")
+    run = run_of(tmp_path, tmp_path / "run", "manuals", overrides=own)
     corpus = build_corpus(run)
     card = corpus.path("README.md").read_text()
     assert card.startswith("# Corpus of the run test\n\n4 documents in, 2 kept to train on, 0 held out")
     assert f"| manuals | {tmp_path / 'manuals'} | CC-BY-4.0 | ja | - | until 2030-03-31 | 2 | " in card
+    assert "by the preset `inhouse`, with other bounds for too_short and lists of one's own: shady.\n" in card
     assert "- Personal data: masked: email 0, phone 0, my_number 0, " in card
     assert "; masked, and their documents dropped: passport 0; left as they were: name.\n" in card
     assert "- 1 duplicate_exact\n- 1 too_short\n" in card
@@ -94,3 +96,16 @@ def test_the_card_has_licence_and_origin_and_what_was_dropped(run_of: RunOf, tmp
     lines = list(stats_lines(stats))
     assert lines[0] == "manuals  (CC-BY-4.0)"
     assert "  dropped    duplicate_exact: 1, too_short: 1" in lines
+    lengths = {"<100": 1, "100-299": 0, "300-999": 20, "1000-2999": 3, "10000-29999": 2}
+    one = dict.fromkeys(("3000-9999", "30000-99999", ">=100000"), 0) | dict(sorted(lengths.items()))
+    told = {"sources": {"web": {"": _nothing_kept() | {"lengths": one}}}, "mixture": {}}
+    assert list(stats_lines(told))[2:5] == [
+        "  languages  none",
+        "  scripts    none",
+        "  lengths    <100: 1, 300-999: 20, 1000-2999: 3, 10000-29999: 2",
+    ]
+
+
+def _nothing_kept() -> dict[str, object]:
+    counts = dict.fromkeys(("documents", "characters", "bytes", "estimated_tokens"), 0)
+    return {**counts, "languages": {}, "scripts": {}, "dropped": {}}

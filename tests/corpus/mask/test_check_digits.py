@@ -114,7 +114,13 @@ def test_every_invented_value_is_found_in_its_sentence(
         pytest.param("credential", "パスワードは必ず変えること", id="prose about passwords"),
         pytest.param("credential", "password: ${DB_PASSWORD}", id="stand-in"),
         pytest.param("my_number", "伝票番号 123456789018", id="slip with a right check digit"),
+        pytest.param("my_number", "1234 5678 9018 1000", id="columns of a table"),
+        pytest.param("my_number", "7 1234 5678 9018", id="columns of a table, behind another"),
     ],
 )
 def test_what_only_looks_like_it_stays(kind: str, text: str) -> None:
     assert spans_of(text, kind) == []
+
+
+def test_a_row_of_numbers_that_a_word_announces_is_a_my_number() -> None:
+    assert spans_of("個人番号 1234 5678 9018 2024年", "my_number") == [("my_number", "1234 5678 9018")]

@@ -89,6 +89,7 @@ def test_what_follows_a_number_stays(extra: str) -> None:
         pytest.param("LOT No. 24-0312-007", id="lot with hyphens"),
         pytest.param("L0300001234", id="lot with a letter"),
         pytest.param("S/N 09000001234567", id="serial number"),
+        pytest.param("15,000 270,000 400 0694", id="amounts in a row"),
         pytest.param("2024-05-12", id="date"),
         pytest.param("02-03-2024", id="date, day first"),
         pytest.param("2024/05/12 09:00-10:30", id="date and time"),

@@ -20,6 +20,12 @@ def test_a_list_item_begins_a_line_also_after_a_full_one(sign: str) -> None:
     assert pages_text([f"{FULL}\n{FULL}\n{sign}"]).split("\n")[-1] == sign
 
 
+@pytest.mark.parametrize("dots", [" . . . . . . ", "……", "・・・・・"])
+def test_an_entry_of_a_table_of_contents_ends_its_line(dots: str) -> None:
+    entry = f"{FULL[:30]}{dots}12"
+    assert pages_text(["\n".join([entry, "3 全体の構成", entry, entry])]).split("\n")[1] == "3 全体の構成"
+
+
 def test_a_paragraph_that_goes_on_over_a_page_is_joined() -> None:
     bodies = [f"{name}の{FULL[3:]}" for name in "弁管膜"]
     pages = [f"社外秘\n{body}\n- {n} -" for n, body in enumerate(bodies, 1)]

@@ -43,6 +43,16 @@ def page(body: str, head: str = "") -> str:
             "揚程を測る。",
             id="ruby with parentheses and nested readings",
         ),
+        pytest.param(
+            "<table><tr><th>項目<th>基準</tr><tr><td>圧力</td><td>0.5 MPa</td></tr></table><p>一</p>",
+            "項目\t\t基準\n圧力\t\t0.5 MPa\n\n一",
+            id="table row by row",
+        ),
+        pytest.param(
+            "<p>一</p><ul><li>弁を閉じる。<li>電源を切る。<ol><li>主<li>予備</ol></ul>",
+            "一\n\n  • 弁を閉じる。\n  • 電源を切る。\n    1. 主\n    2. 予備",
+            id="list item by item",
+        ),
         pytest.param("<p>一</p><ul><li><a>製品</a></li><li><a>会社</a></li></ul>", "一", id="list of links"),
         pytest.param(
             "<p>一</p><ul><li><a>製品</a><ul><li><a>流量計</a></li></ul></li></ul>", "一", id="links in links"
