@@ -8,8 +8,9 @@ import json
 import os
 import socket
 import uuid
+from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -25,6 +26,9 @@ writes of 256 KiB 0.4 s (`dd`, ext4, a virtual machine with fragmented memory)."
 _BUFFER_BYTES = 1 << 16
 """Of what is written in small pieces; larger ones must not be copied into a buffer first."""
 
+_LENT = 4
+"""Large pieces that are hashed and not written yet."""
+
 _WRITE_BACK_BYTES = 1 << 25
 """After so many the disk begins to write, so that less is left to wait for at the end."""
 
@@ -35,44 +39,71 @@ class HashingFile(io.RawIOBase):
     def __init__(self, raw: BinaryIO) -> None:
         self._raw = raw
         self._sha256 = hashlib.sha256()
-        self._bytes = 0
-        self._begun = 0
-        self._beside = ThreadPoolExecutor(2, "file")  # starts no thread before it is needed
+        self._bytes = self._written = self._begun = 0
+        # Start no thread before they are needed.
+        self._beside, self._flusher = ThreadPoolExecutor(1, "file"), ThreadPoolExecutor(1, "flush")
+        self._lent: deque[Future[None]] = deque()
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: Any) -> int:
         view = memoryview(data)
-        if view.nbytes <= _WRITE_BYTES:
+        if view.nbytes > _WRITE_BYTES and isinstance(data, memoryview) and view.readonly:
+            self._borrow(view.cast("B"))
+            return view.nbytes
+        self._write_lent(keep=0)
+        if view.nbytes > _WRITE_BYTES:
+            self._write_large(view.cast("B"))
+        else:
             self._sha256.update(view)
             self._raw.write(view)
-        else:
-            self._write_large(view.cast("B"))
+            self._wrote(view.nbytes)
         self._bytes += view.nbytes
-        if self._bytes - self._begun >= _WRITE_BACK_BYTES:
-            self._begin_write_back()
         return view.nbytes
+
+    def _borrow(self, view: memoryview) -> None:
+        """Hash now, while the caller's processor has the bytes in its cache, and write later.
+
+        Who gives a read-only memoryview leaves its memory as it is until the file is closed.
+        """
+        self._sha256.update(view)
+        self._lent.append(self._beside.submit(self._write_pieces, view))
+        self._bytes += view.nbytes
+        self._write_lent(keep=_LENT)
+
+    def _write_lent(self, keep: int) -> None:
+        """Wait until all that was borrowed is written but the last few pieces."""
+        while len(self._lent) > keep:
+            self._lent.popleft().result()
 
     def _write_large(self, view: memoryview) -> None:
         """Hash and write beside each other; the caller may change the memory when this returns."""
         hashed = self._beside.submit(self._sha256.update, view)
         try:
-            for start in range(0, view.nbytes, _WRITE_BYTES):
-                self._raw.write(view[start : start + _WRITE_BYTES])
+            self._write_pieces(view)
         finally:
             hashed.result()
 
-    def _begin_write_back(self) -> None:
-        self._raw.flush()
-        # Of pages that are not written yet, Linux takes this advice as: write them soon. They stay cached.
-        # The call waits while the disk has enough to do, so another thread makes it.
-        begun, self._begun = self._begun, self._bytes
-        self._beside.submit(os.posix_fadvise, self._raw.fileno(), begun, self._bytes - begun, os.POSIX_FADV_DONTNEED)
+    def _write_pieces(self, view: memoryview) -> None:
+        for start in range(0, view.nbytes, _WRITE_BYTES):
+            self._raw.write(view[start : start + _WRITE_BYTES])
+        self._wrote(view.nbytes)
+
+    def _wrote(self, count: int) -> None:
+        self._written += count
+        if self._written - self._begun >= _WRITE_BACK_BYTES:
+            self._raw.flush()
+            # Of pages that are not written yet, Linux takes this advice as: write them soon. They stay cached.
+            # The call waits while the disk has enough to do, so another thread makes it.
+            begun, self._begun = self._begun, self._written
+            advice = (self._raw.fileno(), begun, self._written - begun, os.POSIX_FADV_DONTNEED)
+            self._flusher.submit(os.posix_fadvise, *advice)
 
     def end_threads(self) -> None:
         """Wait for what is done beside the writing; before the file is closed."""
         self._beside.shutdown()
+        self._flusher.shutdown()
 
     def tell(self) -> int:
         return self._bytes
@@ -80,6 +111,7 @@ class HashingFile(io.RawIOBase):
     def flush(self) -> None:
         # io calls this again when the object is collected, after the file beneath is closed.
         if not self._raw.closed:
+            self._write_lent(keep=0)
             self._raw.flush()
 
     @property
@@ -102,9 +134,9 @@ def atomic_file(path: Path) -> Iterator[HashingFile]:
             writer = HashingFile(raw)
             try:
                 yield writer
+                writer.flush()
             finally:
                 writer.end_threads()
-            raw.flush()
             os.fsync(raw.fileno())
         with _synced(path.parent):
             os.replace(temporary, path)

@@ -55,8 +55,7 @@ class CheckpointReader:
         Raises:
             UserError: if the checkpoint does not hold all of it.
         """
-        out = torch.empty(box.sizes, dtype=torch.float32)
-        filled = 0
+        out, filled = None, 0
         for stored, file, key in self._stored.get((name, kind), ()):
             common = stored.intersect(box)
             if common is not None:
@@ -64,9 +63,10 @@ class CheckpointReader:
                 values = self._file(file).read(key, inner)
                 if common == box:
                     return values
+                out = torch.empty(box.sizes, dtype=torch.float32) if out is None else out
                 out[common.within(box)] = values
                 filled += common.count
-        if filled != box.count:
+        if out is None or filled != box.count:
             raise UserError(f"{self._dir}: holds {filled} of the {box.count} numbers of {name} ({kind}) at {box}")
         return out
 

@@ -1,4 +1,4 @@
-"""The bytes of many tensors in order, piece by piece, read ahead of whoever writes them.
+"""The bytes of many tensors in order, piece by piece.
 
 What is in memory is a few pieces of each stream, whatever the tensors' size.
 """
@@ -6,9 +6,7 @@ What is in memory is a few pieces of each stream, whatever the tensors' size.
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 
 import torch
 
@@ -17,8 +15,6 @@ from pretrain.checkpoint.boxes import Box
 
 PIECE_BYTES = 1 << 20
 """Stays in a core's cache between reading, hashing and writing: pieces of 4 MiB took 8 % more processor time."""
-_AHEAD = 3
-"""Pieces read before they are asked for."""
 
 
 def pieces(shape: Sequence[int], itemsize: int, piece_bytes: int = PIECE_BYTES) -> Iterator[Box]:
@@ -37,23 +33,16 @@ def pieces(shape: Sequence[int], itemsize: int, piece_bytes: int = PIECE_BYTES) 
 
 
 def stream(reads: Iterable[Callable[[], torch.Tensor]]) -> Iterator[memoryview]:
-    """The bytes of tensors in order; each is read by a thread while those before it are written.
+    """The bytes of tensors in order, each read when it is asked for; read-only, because nobody changes them any more.
+
+    Not read by another thread: a file hashes what it is given, and what was read a moment ago is in the cache of the
+    core that read it. A file writes them beside, see `HashingFile`.
 
     Args:
         reads: each gives one tensor, of the size of a piece.
     """
-    waiting: deque[Future[torch.Tensor]] = deque()
-    with ThreadPoolExecutor(1, "read") as reader:
-        try:
-            for read in reads:
-                waiting.append(reader.submit(read))
-                if len(waiting) > _AHEAD:
-                    yield bytes_of(waiting.popleft().result())
-            while waiting:
-                yield bytes_of(waiting.popleft().result())
-        finally:
-            for future in waiting:
-                future.cancel()
+    for read in reads:
+        yield bytes_of(read()).toreadonly()
 
 
 def bytes_of(tensor: torch.Tensor) -> memoryview:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from pretrain.checkpoint.part_file import threads
 from pretrain.convert.recorded import NUMBERS, recorded_files
 
 _PIECE_BYTES = 1 << 20
+_AHEAD_BYTES = 1 << 22
+"""So far ahead the kernel reads while a piece is hashed."""
 _SMALL_BYTES = 1 << 22
 """Files of at most so many bytes, and those that say where the numbers are, are looked at before anybody reads them."""
 
@@ -38,12 +41,22 @@ class Rehash:
         first = [one for one in files if one[1]["bytes"] <= _SMALL_BYTES or not one[0].name.endswith(NUMBERS)]
         for path, record, way_out in first:
             self._compare(path, record["sha256"], way_out)
+        self._left = deque(one for one in files if one not in first)
         self._pool = ThreadPoolExecutor(threads(), "rehash")
-        self._running: list[Future[None]] = [
-            self._pool.submit(self._compare, path, record["sha256"], way_out)
-            for path, record, way_out in files
-            if (path, record, way_out) not in first
-        ]
+        # Who writes has work for the other half of the processors; all look at what is left when it is written.
+        self._running: list[Future[None]] = []
+        self._look(max(1, threads() // 2))
+
+    def _look(self, threads: int) -> None:
+        self._running += [self._pool.submit(self._compare_all) for _ in range(min(threads, len(self._left)))]
+
+    def _compare_all(self) -> None:
+        while not self._stop.is_set():
+            try:
+                path, record, way_out = self._left.popleft()
+            except IndexError:  # another thread took the last
+                return
+            self._compare(path, record["sha256"], way_out)
 
     def _compare(self, path: Path, sha256: str, way_out: str) -> None:
         try:
@@ -59,7 +72,10 @@ class Rehash:
         # Not read through a buffer of Python's, and in pieces that stay in the processor's cache.
         digest, piece = hashlib.sha256(), memoryview(bytearray(_PIECE_BYTES))
         with open(path, "rb", buffering=0) as file:
+            at = 0
             while not self._stop.is_set() and (count := os.readv(file.fileno(), [piece])):
+                at += count
+                os.posix_fadvise(file.fileno(), at + _AHEAD_BYTES, count, os.POSIX_FADV_WILLNEED)
                 digest.update(piece[:count])
         return digest.hexdigest()
 
@@ -69,6 +85,7 @@ class Rehash:
         Raises:
             DamagedError: names the first file whose bytes changed.
         """
+        self._look(threads())
         for future in self._running:
             future.result()
 

@@ -11,10 +11,11 @@ import os
 from collections.abc import Callable
 from contextlib import redirect_stderr
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs import cli
@@ -66,6 +67,48 @@ def test_who_waits_for_a_file_may_rename_its_directory_as_soon_as_it_is_there(
     monkeypatch.setattr(os, "replace", replace_and_be_seen)
     write_json(tmp_path / "partial" / "rank-1.json", {})
     assert names(tmp_path / "final") == ["rank-1.json"]
+
+
+_LARGE = 1 << 18  # a longer piece is written beside
+_LENT = [("lent", 300_000)] * 6
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["bytes", "changed afterwards", "lent"]), st.sampled_from([1, _LARGE, 300_000])),
+        max_size=8,
+    )
+)
+def test_pieces_of_any_kind_are_hashed_and_written_in_order(given: list[tuple[str, int]]) -> None:
+    whole = b""
+    with TemporaryDirectory() as folder:
+        with atomic_file(Path(folder) / "part.bin") as out:
+            for number, (kind, size) in enumerate([*given, *_LENT, *given]):
+                memory = bytearray(number.to_bytes(2, "big") * size)
+                whole += memory
+                out.write({"bytes": bytes(memory), "lent": memoryview(memory).toreadonly()}.get(kind, memory))
+                if kind == "changed afterwards":
+                    memory[:] = bytes(len(memory))
+                assert out.tell() == len(whole)
+        assert (Path(folder) / "part.bin").read_bytes() == whole
+    assert out.record == {"bytes": len(whole), "sha256": hashlib.sha256(whole).hexdigest()}
+
+
+def test_a_disk_that_is_full_when_a_lent_piece_is_written_is_told_and_nothing_is_left(
+    disk: Callable[[str], Path],
+) -> None:
+    tiny = disk("1m")
+    piece = memoryview(bytes(700_000))
+
+    def write() -> None:
+        with atomic_file(tiny / "part.bin") as out:
+            out.write(piece)
+            out.write(piece)
+
+    with pytest.raises(UserError, match=r"part\.bin: no space left on the device"):
+        write()
+    assert names(tiny) == []
 
 
 def test_ctrl_c_in_the_middle_leaves_nothing(tmp_path: Path) -> None:

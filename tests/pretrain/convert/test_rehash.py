@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from configs.errors import UserError
+from pretrain.checkpoint.part_file import threads
 from pretrain.convert import rehash
 from pretrain.convert.average import average
 from pretrain.convert.convert import convert
@@ -103,6 +105,22 @@ def test_what_this_command_wrote_in_a_foreign_format_is_looked_at_too(
     assert not (tmp_path / "out").exists()
     (tmp_path / "foreign" / "manifest.json").unlink()
     convert(tmp_path / "foreign", to, tmp_path / "out", Options())
+
+
+def test_each_of_more_files_than_threads_is_looked_at(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rehash, "_SMALL_BYTES", 0)
+    convert(folder, "hf", tmp_path / "shards", Options(max_shard_size="2KB"))
+    with closing(rehash.Rehash([tmp_path / "shards"])) as beside:
+        beside.refuse_damage()
+    shards = sorted((tmp_path / "shards").glob("*.safetensors"))
+    assert len(shards) > 2 * threads()
+    for shard in shards:
+        flip(shard, -1)
+        with closing(rehash.Rehash([tmp_path / "shards"])) as beside, pytest.raises(UserError, match=shard.name):
+            beside.refuse_damage()
+        flip(shard, -1)
 
 
 def test_a_damaged_one_of_those_that_are_averaged_is_named(folder: Path, tmp_path: Path) -> None:
