@@ -12,6 +12,17 @@ ROPE_TYPES = ("default", "linear", "llama3", "yarn")
 dynamic and longrope also look at how long the sequence is, so a packed document would be rotated otherwise than the
 same document alone."""
 
+_LEAST = {
+    "rope_theta": 1.0,
+    "factor": 1.0,
+    "original_max_position_embeddings": 1.0,
+    "low_freq_factor": 0.0,
+    "high_freq_factor": 0.0,
+}
+_LEAST_IF_ANY = dict.fromkeys(("attention_factor", "beta_fast", "beta_slow", "mscale", "mscale_all_dim"), 0.0)
+"""Numbers of rope_parameters and their least. Of others transformers only warns; then it breaks off in the middle of a
+run, or, of a factor that is none, takes one that changes with max_position_embeddings."""
+
 
 def refusals(config: PretrainedConfig, seq_len: int | None) -> list[str]:
     """Settings of a configuration that training would have to ignore; nothing if there are none.
@@ -41,7 +52,15 @@ def _rope(config: PretrainedConfig) -> list[str]:
     part = parameters.get("partial_rotary_factor", 1.0)
     if part != 1.0:
         wrong.append(f"partial_rotary_factor {part}")
+    for name, least in {**_LEAST, **_LEAST_IF_ANY}.items():
+        value = parameters.get(name, least)
+        if not (_at_least(value, least) or (value is None and name in _LEAST_IF_ANY)):
+            wrong.append(f"rope_parameters.{name} {value!r} (a number, from {least:g} on)")
     return wrong
+
+
+def _at_least(value: Any, least: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and least <= value < float("inf")
 
 
 def _window(config: PretrainedConfig, seq_len: int | None) -> list[str]:

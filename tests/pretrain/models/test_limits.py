@@ -94,6 +94,25 @@ def test_rotations_that_depend_on_more_than_the_position_are_refused(
 
 
 @pytest.mark.parametrize(
+    ("changed", "refused"),
+    [
+        pytest.param({"factor": 1}, None, id="a whole number"),
+        pytest.param({"factor": 0.99}, "rope_parameters.factor 0.99 (a number, from 1 on)", id="less than 1"),
+        pytest.param({"factor": "four"}, "rope_parameters.factor 'four' (a number, from 1 on)", id="a word"),
+        pytest.param({"factor": True}, "rope_parameters.factor True (a number, from 1 on)", id="no number"),
+        pytest.param({"factor": None}, "rope_parameters.factor None (a number, from 1 on)", id="none"),
+        pytest.param({"attention_factor": None, "beta_fast": 32}, None, id="none of what may be left out"),
+        pytest.param({"mscale": "1"}, "rope_parameters.mscale '1' (a number, from 0 on)", id="quoted"),
+    ],
+)
+def test_numbers_of_a_rotation_are_looked_at_before_they_are_needed(
+    changed: dict[str, Any], refused: str | None
+) -> None:
+    wrong = found("llama", rope_parameters={**YARN, **changed})
+    assert wrong == ([] if refused is None else [refused])
+
+
+@pytest.mark.parametrize(
     ("settings", "refused"),
     [
         pytest.param({"attention_dropout": 0.1}, "attention_dropout 0.1 (set it to 0.0)", id="dropout"),
