@@ -7,6 +7,7 @@ import math
 
 from configs.artifact import Artifact
 from configs.errors import AgreedError, UnfinishedError
+from pretrain import ranks
 from pretrain.checkpoint.reader import CheckpointReader
 from pretrain.engines.base import Engine, StateReader
 from pretrain.engines.build import build_engine
@@ -108,6 +109,7 @@ def _run_stage(session: Session, engine: Engine, stage: TrainStage, batches_of: 
         last = done.step == stage.end
         if session.speedometer.steps and (done.step % settings.log.every_steps == 0 or last):
             tell_speed(session, engine, stage, loss)
+            _refuse_unwritten(session)
         early: AgreedError | None = None
         if done.step % settings.evaluate.every_steps == 0 or last:
             evaluate_trained(session, engine)
@@ -117,6 +119,7 @@ def _run_stage(session: Session, engine: Engine, stage: TrainStage, batches_of: 
         if done.step % settings.checkpoint.every_steps == 0 or last or early is not None:
             if session.metrics is not None:
                 session.metrics.sync()
+            _refuse_unwritten(session)
             session.saver.start(engine, done.step, done.to_json())
         if early is not None:
             session.watchdog.rest()  # the save has a time limit of its own
@@ -125,6 +128,14 @@ def _run_stage(session: Session, engine: Engine, stage: TrainStage, batches_of: 
                 session.stop.obeyed()
             raise early
     session.watchdog.rest()
+
+
+def _refuse_unwritten(session: Session) -> None:
+    """Raise an AgreedError on all ranks if what was measured could not be written down. Collective."""
+    failed = session.metrics.failed if session.metrics is not None else None
+    why = ranks.from_first(None if failed is None else str(failed))
+    if why is not None:
+        raise AgreedError(why)
 
 
 def _forgets_too_much(session: Session) -> AgreedError | None:
