@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
 from pathlib import Path
 
 from configs.cli import add_run_file, add_stage, load_run, say
@@ -52,10 +53,10 @@ def verbs(parser: argparse.ArgumentParser, train: str = "pretrain.train:train") 
 
 
 def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise ValueError
-    return value
+    with suppress(ValueError):
+        if 0 < (value := float(text)) < float("inf"):
+            return value
+    raise argparse.ArgumentTypeError(f"must be a number above 0, got {text!r}")
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:

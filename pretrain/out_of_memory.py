@@ -54,6 +54,8 @@ def ways_out(settings: Pretrain, *, on_gpu: bool) -> list[str]:
         ways.append(f"pretrain.micro_batch to less than {settings.micro_batch}")
     if settings.recompute == "none":
         ways.append("pretrain.recompute from none to layers")
+    if settings.checkpoint.asynchronous and not on_gpu:
+        ways.append("pretrain.checkpoint.asynchronous from true to false, so that no copy is kept for the save")
     if settings.engine == "deepspeed" and parallel.zero != "3":
         ways.append(f"pretrain.parallel.zero from {parallel.zero} to 3, over more processes")
     if settings.engine == "deepspeed" and parallel.offload == "none" and on_gpu:

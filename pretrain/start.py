@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from pretrain.parameters import Parameters
 from pretrain.rollbacks import read_rollbacks, restore_rollbacks
 from pretrain.stage import train_plan
 from tokenizer.base import Base
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ class Start:
         ranks.done_by_first(lambda: discard(plan.dir, read_rollbacks(plan.dir)))
         found = resume(plan.dir, belongs, parameters.shapes)
         done = Progressed.from_json(found.manifest["config"]) if found is not None else Progressed()
+        if found is not None and ranks.rank() == 0:
+            _log.info("goes on from step %d: %s", done.step, found.dir)
         known = done.rollbacks
         done.rollbacks = ranks.done_by_first(lambda: restore_rollbacks(plan.dir, known))
         return cls(plan.dir, grafted, parameters, belongs, found, done)

@@ -175,4 +175,4 @@ def _standing(traced: Traced) -> str:
     to_come = sum(use.state == "to come" for use in traced.uses)
     undone = sum(use.state == "undone" for use in traced.uses)
     told = f", {undone} undone by a rollback" if undone else ""
-    return f"kept: document {found.row} of {traced.shard}, trained {steps} time(s){told}, {to_come} to come"
+    return f"kept: document {found.row} of {traced.shard}; its parts: {steps} trained{told}, {to_come} to come"

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import faulthandler
 import os
+import socket
 import sys
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
@@ -66,6 +68,11 @@ class Watchdog:
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
             with open(self._directory / f"rank-{self._rank:05d}.txt", "w", encoding="utf-8") as out:
+                # Files of an earlier hang may lie beside it: one that is stopped writes none.
+                out.write(
+                    f"process {self._rank} on {socket.gethostname()}, {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n\n"
+                )
+                out.flush()
                 faulthandler.dump_traceback(out, all_threads=True)
             where = f"where each process stands is in {self._directory}"
         except OSError as error:

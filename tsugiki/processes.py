@@ -120,8 +120,18 @@ def _judge(statuses: Sequence[int | None]) -> None:
     saved, killed = UnfinishedError.exit_code, -signal.SIGKILL
     for rank, status in sorted(failed, key=lambda one: (one[1] != killed, one[1] == saved, one[1] < 0)):
         if status > 0:
-            raise UserError(f"training stopped: process {rank} ended with status {status}; its message stands above")
+            raise UserError(
+                f"training stopped: process {rank} ended with status {status}; its message stands above"
+                f"{_silent(statuses)}"
+            )
         raise UserError(
-            f"training stopped: process {rank} was ended by {signal.Signals(-status).name}; "
+            f"training stopped: process {rank} was ended by {signal.Signals(-status).name}"
+            f"{' (by somebody, or by the system where memory is used up)' if status == killed else ''}; "
             "the same command goes on from the last checkpoint"
         )
+
+
+def _silent(statuses: Sequence[int | None]) -> str:
+    """Those that had to be killed: where one hangs it is among them."""
+    silent = [str(rank) for rank, status in enumerate(statuses) if status is None]
+    return f"; process {', '.join(silent)} did not end by itself and was killed" if silent else ""

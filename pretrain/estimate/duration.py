@@ -38,8 +38,13 @@ def speed_of_run(checkpoints: Path) -> float:
     """Tokens per second over all ranks of a run that was measured, the median of what it wrote after its first line.
 
     Raises:
-        UserError: if it wrote less than two such lines: the first has what only the first steps have to do.
+        UserError: if there is no such file, or it has less than two such lines: the first has what only the first
+            steps have to do.
     """
+    if not (checkpoints / SPEED).exists():
+        raise UserError(
+            f"{checkpoints / SPEED}: does not exist; name the folder `checkpoints` of a run that was trained"
+        )
     speeds = [line["tokens_per_s"] for line in read_metrics(checkpoints, SPEED) if "tokens_per_s" in line][1:]
     if not speeds:
         raise UserError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,10 @@ def test_a_disk_that_fills_while_a_checkpoint_is_written_ends_with_a_message_and
 
 
 def test_a_disk_that_takes_no_more_measurements_ends_the_run_on_all_ranks_with_their_file(
-    packed: MakeRun, disk: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+    packed: MakeRun,
+    disk: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     run = packed("pretrain.checkpoint={every_steps: 4, keep_last: 9}", "pretrain.log.every_steps=1")
     root = checkpoints_dir(run)
@@ -49,7 +53,7 @@ def test_a_disk_that_takes_no_more_measurements_ends_the_run_on_all_ranks_with_t
 
     def with_the_disk_full_from_step_6(self: Metrics, line: dict[str, Any], scalars: dict[str, float]) -> None:
         if line["step"] == 6:
-            with pytest.raises(OSError, match="No space left"), open(root / "fill", "wb", buffering=0) as fill:
+            with suppress(OSError), open(root / "fill", "wb", buffering=0) as fill:
                 while fill.write(b"0" * 4096):
                     pass
             line = {**line, "more": "." * 100_000}  # what the last blocks of the files have room for is used up
@@ -61,7 +65,9 @@ def test_a_disk_that_takes_no_more_measurements_ends_the_run_on_all_ranks_with_t
             AgreedError, match=r"/checkpoints/metrics\.jsonl: no space left on the device; free some and"
         ):
             train(run)
-    assert [path.name for path in complete(root)][0] == "step-00000004"
+    assert complete(root)[0].name == "step-00000004"
     (root / "fill").unlink()
-    train(run)
+    with caplog.at_level("INFO", logger="pretrain"):
+        train(run)
+    assert f"goes on from step 4: {root}/step-00000004" in caplog.text
     assert [path.name for path in complete(root)] == ["step-00000004", "step-00000008", "step-00000012"]

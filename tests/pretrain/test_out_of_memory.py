@@ -46,8 +46,9 @@ def test_a_host_that_has_no_more_is_told_with_rank_and_settings(allocator: str, 
     printed = subprocess.run(child, check=True, capture_output=True, text=True).stdout
     assert printed == (
         f"rank 3: out of host memory{wanted}; to need less, change pretrain.micro_batch to less than 4, or "
-        "pretrain.recompute from none to layers, or pretrain.engine from single to deepspeed or megatron, "
-        "over several processes, or pretrain.seq_len to less than 4096\n"
+        "pretrain.recompute from none to layers, or pretrain.checkpoint.asynchronous from true to false, so that no "
+        "copy is kept for the save, or pretrain.engine from single to deepspeed or megatron, over several processes, "
+        "or pretrain.seq_len to less than 4096\n"
     )
 
 
@@ -85,7 +86,13 @@ OFFLOADED = {"engine": "deepspeed", "parallel": {"zero": "3", "offload": "optimi
         ),
         pytest.param(ZERO_1, True, ["recompute", "zero from 1 to 3", "offload from none", "seq_len"], id="ZeRO-1"),
         pytest.param(
-            ZERO_1, False, ["recompute", "zero from 1 to 3", "seq_len"], id="the host takes what is offloaded"
+            ZERO_1,
+            False,
+            ["recompute", "asynchronous from true", "zero from 1 to 3", "seq_len"],
+            id="the host takes what is offloaded",
+        ),
+        pytest.param(
+            {"checkpoint": {"asynchronous": False}}, False, ["recompute", "engine", "seq_len"], id="no copy on the host"
         ),
         pytest.param(OFFLOADED, True, ["seq_len"], id="nothing but the length is left"),
         pytest.param(

@@ -67,6 +67,7 @@ def test_when_one_process_hangs_all_write_their_stacks_and_end(
 ) -> None:
     with pytest.raises(UserError, match="process 0 ended with status 1; its message stands above"):
         run_together([sys.executable, "-c", _STUCK, str(tmp_path / "hang")], 2, ENVIRONMENT)
+    assert (tmp_path / "hang" / "rank-00001.txt").read_text().startswith("process 1 on ")
     assert "waits_for_the_other" in (tmp_path / "hang" / "rank-00000.txt").read_text()
     assert "never_comes" in (tmp_path / "hang" / "rank-00001.txt").read_text()
     told = capfd.readouterr().err.splitlines()

@@ -220,12 +220,22 @@ def test_a_measured_run_says_how_fast_it_is(tmp_path: Path, capsys: pytest.Captu
     command = ["pretrain", "estimate", str(BY_NAME["8b-1-node"]), "--json", "--measured", str(tmp_path)]
     speeds = [9_000.0, 60_000.0, 80_000.0, 70_000.0]
     lines = [json.dumps({"kind": "speed", "step": step, "tokens_per_s": speed}) for step, speed in enumerate(speeds)]
+    assert main(command) == 1
+    assert f"{tmp_path}/speed.jsonl: does not exist; name the folder" in capsys.readouterr().err
     (tmp_path / "speed.jsonl").write_text("\n".join(lines[:1]))
     assert main(command) == 1
     assert "at least two measurements of speed" in capsys.readouterr().err
     (tmp_path / "speed.jsonl").write_text("\n".join(lines))
     assert main(command) == 0
     assert json.loads(capsys.readouterr().out)["time"]["tokens_per_s"] == 70_000
+
+
+@pytest.mark.parametrize("speed", ["0", "-1", "inf", "nan", "fast"])
+def test_a_speed_that_is_none_is_refused_in_words(speed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["pretrain", "estimate", str(BY_NAME["8b-1-node"]), f"--tokens-per-s={speed}"])
+    assert left.value.code == 2
+    assert f"argument --tokens-per-s: must be a number above 0, got '{speed}'\n" in capsys.readouterr().err
 
 
 def test_a_base_nobody_has_is_named(capsys: pytest.CaptureFixture[str]) -> None:
