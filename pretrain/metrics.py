@@ -48,30 +48,30 @@ class Metrics:
         Args:
             scalars: for TensorBoard, by name.
         """
-        self._try(self._directory / METRICS, lambda: self._metrics.write(line))
+        self._try(self._directory / METRICS, self._metrics.write, line)
         if line["kind"] == "evaluation":
             self.evaluations.append(line)
         self._draw(line["step"], scalars)
 
     def write_speed(self, line: dict[str, Any], scalars: dict[str, float]) -> None:
         """The same for what depends on times and machines."""
-        self._try(self._directory / SPEED, lambda: self._speed.write(line))
+        self._try(self._directory / SPEED, self._speed.write, line)
         self._draw(line["step"], scalars)
 
     def write_samples(self, line: dict[str, Any]) -> None:
         """The same for what a model writes, with `model` and `samples`, each of which has `prompt` and `text`."""
-        self._try(self._directory / SAMPLES, lambda: self._samples.write(line))
+        self._try(self._directory / SAMPLES, self._samples.write, line)
         # Indented, Markdown is shown as it is.
         texts = [" ".join(f"{one['prompt']} ▸ {one['text']}".split()) for one in line["samples"]]
         self.mark(f"samples/{line['model']}", "\n".join(f"    {text}" for text in texts), line["step"])
 
     def _draw(self, step: int, scalars: dict[str, float]) -> None:
         for name, value in scalars.items():
-            self._try(self._boards, lambda name=name, value=value: self._board.add_scalar(name, value, step))
+            self._try(self._boards, self._board.add_scalar, name, value, step)
 
     def mark(self, name: str, text: str, step: int) -> None:
         """Leave words at a step for whoever looks at the curves."""
-        self._try(self._boards, lambda: self._board.add_text(name, text, step))
+        self._try(self._boards, self._board.add_text, name, text, step)
 
     def sync(self) -> None:
         """Bring all of it to the disk: a checkpoint must not be newer than the measurements that led to it."""
@@ -79,11 +79,11 @@ class Metrics:
             self._try(self._directory / name, file.sync)
         self._try(self._boards, self._board.flush)
 
-    def _try(self, where: Path, work: Callable[[], object]) -> None:
+    def _try(self, where: Path, work: Callable[..., object], *arguments: object) -> None:
         if self.failed is not None:
             return
         try:
-            work()
+            work(*arguments)
         except OSError as error:
             self.failed = from_os_error(OSError(error.errno, error.strerror, str(where)))
             if self.failed is None:
