@@ -53,8 +53,16 @@ def corpus_plan(run: Run) -> StagePlan:
         from corpus.lists import list_digests
 
         config["lists"] = list_digests(run.corpus)
-    raw = {**source_files(run), **_existing_files(run), **evaluation_files(run.corpus.decontaminate)}
+    raw = {**source_files(run), **_dataset_files(run), **_existing_files(run)}
+    raw |= evaluation_files(run.corpus.decontaminate)
     return StagePlan("corpus", corpus_dir(run), KIND, VERSION, config, raw=raw)
+
+
+def _dataset_files(run: Run) -> dict[str, tuple[RawFile, ...]]:
+    """Files of the datasets in folders here, which their words do not identify, by names that no source has."""
+    sources = run.corpus.sources.items()
+    keys = {f"corpus.sources.{name}.dataset": one.dataset for name, one in sources if hub_name(name, one) is None}
+    return {key: find_files(path, what=key) for key, path in keys.items() if path is not None and Path(path).exists()}
 
 
 def _existing_files(run: Run) -> dict[str, tuple[RawFile, ...]]:

@@ -9,6 +9,7 @@ import pytest
 
 from configs.errors import UserError
 from configs.hub import HubName
+from configs.raw_input import RawFile
 from configs.schema.run import Run
 from corpus.hub_datasets import pinned
 from corpus.stage import corpus_plan, source_files
@@ -57,7 +58,12 @@ def test_a_dataset_in_a_folder_is_none_of_the_hub(
     (tmp_path / "owner" / "name").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     hub = "corpus.sources.hub={dataset: owner/name, language: ja}"
-    assert source_files(run_of(mixed, tmp_path, "english", overrides=(hub,)))["hub"] == "owner/name:train"
+    run = run_of(mixed, tmp_path, "english", overrides=(hub,))
+    assert source_files(run)["hub"] == "owner/name:train"
+    (tmp_path / "owner" / "name" / "train.jsonl").write_text("{}")
+    [file] = corpus_plan(run).raw["corpus.sources.hub.dataset"]
+    assert isinstance(file, RawFile)
+    assert (file.name, file.bytes) == ("train.jsonl", 2), "another file there is another input"
 
 
 def test_a_source_that_does_not_exist_is_told_with_its_key(
