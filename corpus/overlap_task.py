@@ -24,7 +24,7 @@ from corpus.line_task import repeated_lines, without_lines
 from corpus.stage import evaluation_files
 from corpus.tally import Tally
 
-_ITEMS = (np.uint64, np.int32, np.uint8, np.int64, np.int32, np.int32, np.int32)
+_ITEMS = (np.uint64, np.int32, np.uint64, np.int64, np.int32, np.int32, np.int32)
 """Of the fields of `Items`."""
 
 

@@ -44,11 +44,15 @@ def _table() -> Int32:
 
 
 @kernel
-def _grams(utf8: Bytes, start: Number, end: Number, table: Int32, size: Number, window: Int64, out: UInt64) -> Number:
-    """Hashes of all n-grams of one text, in order; gives how many."""
-    seen, written, at = 0, 0, start
+def _grams(utf8: Bytes, start: Number, end: Number, table: Int32, window: UInt64, out: UInt64) -> Number:
+    """Hashes of all n-grams of one text, in order; gives how many.
+
+    Args:
+        window: room for an n-gram.
+    """
+    seen, written, at, slot = 0, 0, start, 0
     base, last, state = np.uint64(0x9E3779B97F4A7C15), np.uint64(1), np.uint64(0)
-    for _ in range(size):
+    for _ in range(window.size):
         last *= base
     while at < end:
         point, at = code_point(utf8, at)
@@ -56,12 +60,14 @@ def _grams(utf8: Bytes, start: Number, end: Number, table: Int32, size: Number, 
             point = np.int64(table[point])
             if point == 0:
                 continue
-        state = state * base + mixed(np.uint64(point))
-        if seen >= size:
-            state -= last * mixed(np.uint64(window[seen % size]))
-        window[seen % size] = point
+        value = mixed(np.uint64(point))
+        state = state * base + value
+        if seen >= window.size:
+            state -= last * window[slot]
+        window[slot] = value
+        slot = slot + 1 if slot + 1 < window.size else 0
         seen += 1
-        if seen >= size:
+        if seen >= window.size:
             out[written] = mixed(state)
             written += 1
     return written
@@ -71,22 +77,28 @@ def grams_of(folded_text: str, ngram: int) -> UInt64:
     """Hashes of the different n-grams of a folded text, ascending."""
     utf8 = np.frombuffer(folded_text.encode(), np.uint8)
     out = np.empty(max(utf8.size, 1), np.uint64)
-    count = _grams(utf8, 0, utf8.size, _table(), ngram, np.zeros(ngram, np.int64), out)
+    count = _grams(utf8, 0, utf8.size, _table(), np.empty(ngram, np.uint64), out)
     return np.unique(out[:count])
 
 
 @kernel
-def _number_of(gram: Number, gram_G: UInt64, bound_P1: Int32, taken: Bytes, shift: Number) -> Number:
+def _is_none(gram: Number, filter_W: UInt64, word_shift: Number) -> bool:
+    """Whether the filter says that nothing has this n-gram: one of its two bits is missing in its word."""
+    bits = (np.uint64(1) << (gram & np.uint64(63))) | (np.uint64(1) << ((gram >> np.uint64(6)) & np.uint64(63)))
+    return (filter_W[gram >> word_shift] & bits) != bits
+
+
+@kernel
+def _number_of(gram: Number, gram_G: UInt64, bound_P1: Int32, shift: Number) -> Number:
     """The number of an n-gram, or NOTHING."""
     prefix = gram >> shift
-    if (taken[prefix >> np.uint64(3)] >> (prefix & np.uint64(7))) & 1:
-        for number in range(bound_P1[prefix], bound_P1[prefix + np.uint64(1)]):
-            if gram_G[number] == gram:
-                return number
+    for number in range(bound_P1[prefix], bound_P1[prefix + np.uint64(1)]):
+        if gram_G[number] == gram:
+            return number
     return -1
 
 
-Index = tuple[UInt64, Int32, Bytes, Int64, Int32, Int32, Int32]
+Index = tuple[UInt64, Int32, UInt64, Int64, Int32, Int32, Int32]
 """The fields of `Items`."""
 
 
@@ -98,23 +110,26 @@ def _first_item(
     size: Number,
     index: Index,
     shift: Number,
+    word_shift: Number,
     found_N: Int32,
 ) -> None:
-    gram_G, bound_P1, taken, first_G1, item_E, need_I, gap_I = index
+    gram_G, bound_P1, filter_W, first_G1, item_E, need_I, gap_I = index
     longest = 1
     for n in range(offsets_N1.size - 1):
         longest = max(longest, offsets_N1[n + 1] - offsets_N1[n])
-    grams, window = np.empty(longest, np.uint64), np.zeros(size, np.int64)
+    grams, window = np.empty(longest, np.uint64), np.empty(size, np.uint64)
     # A run of an item: its n-grams close to each other. Scattered over a long text they mean nothing.
     begun_I, last_I, hits_I = np.full(need_I.size, -1), np.full(need_I.size, -(2**40)), np.zeros(need_I.size, np.int64)
     counted_E = np.full(item_E.size, -2)
     place = 0
     for n in range(offsets_N1.size - 1):
-        count, best = _grams(utf8, offsets_N1[n], offsets_N1[n + 1], table, size, window, grams), need_I.size
+        count, best = _grams(utf8, offsets_N1[n], offsets_N1[n + 1], table, window, grams), need_I.size
         place += 2**31  # farther than any gap
         for k in range(count):
             place += 1
-            gram = _number_of(grams[k], gram_G, bound_P1, taken, shift)
+            if _is_none(grams[k], filter_W, word_shift):
+                continue
+            gram = _number_of(grams[k], gram_G, bound_P1, shift)
             if gram < 0:
                 continue
             for e in range(first_G1[gram], first_G1[gram + 1]):
@@ -130,6 +145,22 @@ def _first_item(
         found_N[n] = best if best < need_I.size else -1
 
 
+def _filter(gram_G: UInt64) -> UInt64:
+    bits = max(1, int(gram_G.size).bit_length() - 3)
+    word_G = (gram_G >> np.uint64(64 - bits)).astype(np.int64)
+    one, low = np.uint64(1), np.uint64(63)
+    bits_G = (one << (gram_G & low)) | (one << ((gram_G >> np.uint64(6)) & low))
+    filter_W = np.zeros(1 << bits, np.uint64)
+    begins = np.flatnonzero(np.append(True, word_G[1:] != word_G[:-1])[: word_G.size])
+    filter_W[word_G[begins]] = np.bitwise_or.reduceat(bits_G, begins) if begins.size else 0
+    return filter_W
+
+
+def _shift(many: int) -> np.uint64:
+    """What leaves the first bits of a hash, as many as number so many things, a power of two."""
+    return np.uint64(65 - many.bit_length())
+
+
 @dataclass(frozen=True)
 class Items:
     """Items that are looked for, by their n-grams. The arrays may be those of files."""
@@ -138,8 +169,9 @@ class Items:
     """All n-grams, ascending. They are hashes, so their first bits nearly say where each stands."""
     bound_P1: Int32
     """Where the n-grams of each prefix begin."""
-    taken: Bytes
-    """A bit for every prefix that has one. They fit in a processor's cache, where most n-grams of a document end."""
+    filter_W: UInt64
+    """Two bits of each n-gram in a word that its first bits name: these fit in a processor's cache, where most n-grams
+    of a document end."""
     first_G1: Int64
     """Where the items of each n-gram begin in `item_E`."""
     item_E: Int32
@@ -157,13 +189,13 @@ class Items:
         both = both[order]
         begins = np.flatnonzero(np.append(True, both[1:] != both[:-1])[: both.size])
         gram_G = both[begins]
-        # Two to four prefixes an n-gram.
-        bits = max(3, int(gram_G.size).bit_length() + 1)
+        # One to two n-grams a prefix, eight to sixteen bits of the filter an n-gram.
+        bits = max(1, int(gram_G.size).bit_length() - 1)
         in_P = np.bincount((gram_G >> np.uint64(64 - bits)).astype(np.int64), minlength=1 << bits)
         return cls(
             gram_G=gram_G,
             bound_P1=np.append(0, np.cumsum(in_P)).astype(np.int32),
-            taken=np.packbits(in_P > 0, bitorder="little"),
+            filter_W=_filter(gram_G),
             first_G1=np.append(begins, both.size).astype(np.int64),
             item_E=np.repeat(np.arange(sizes.size), sizes)[order].astype(np.int32),
             # An item without an n-gram is never found.
@@ -181,6 +213,6 @@ class Items:
         found_N = np.full(offsets_N1.size - 1, NOTHING, np.int32)
         if self.item_E.size:
             index = tuple(vars(self).values())
-            shift = np.uint64(64 - (self.bound_P1.size - 1).bit_length() + 1)
-            _first_item(offsets_N1, utf8, _table(), ngram, index, shift, found_N)
+            shifts = (_shift(self.bound_P1.size - 1), _shift(self.filter_W.size))
+            _first_item(offsets_N1, utf8, _table(), ngram, index, *shifts, found_N)
         return found_N
