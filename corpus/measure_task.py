@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-import xxhash
 
 from configs.artifact import TASKS, Claim
 from configs.schema.corpus import Corpus
 from configs.schema.preset import Preset
 from corpus.batch import Batch, utf8_of
 from corpus.cut import Shard
+from corpus.dedup.signed import content_column, signature_column
 from corpus.judge import judge
 from corpus.kernels.shingles import signatures
 from corpus.lists import list_measures, list_rules
@@ -93,13 +93,9 @@ def _process(batch: Batch, argument: MeasureArgument, tally: Tally, writers: Seq
     measured, measures, signed = writers
     measures.add(table_of(batch, columns))
     signature_NK = signatures(*utf8_of(batch.column("text")), settings.dedup.bands * settings.dedup.rows)
-    signature = pa.FixedSizeBinaryArray.from_buffers(
-        pa.binary(signature_NK.shape[1] * 4), batch.num_rows, [None, pa.py_buffer(signature_NK)]
-    )
-    signed.add(pa.table({"id": batch.column("id"), "signature": signature}))
-    digests = [xxhash.xxh3_128_digest(text.encode()) for text in batch.column("text").to_pylist()]
+    signed.add(pa.table({"id": batch.column("id"), "signature": signature_column(signature_NK)}))
     table = pa.Table.from_batches([batch])
     # A rule's reason comes first: the counts of a preset do not depend on what is masked.
     reasons = [word or personal for word, personal in zip(reason_words(reason_N, rules), personal_N, strict=True)]
     table = table.append_column("reason", pa.array(reasons, type=pa.string()))
-    measured.add(table.append_column("content", pa.array(digests, type=pa.binary(16))))
+    measured.add(table.append_column("content", content_column(batch.column("text"))))

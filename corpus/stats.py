@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -36,17 +36,22 @@ def count_documents(batch: pa.RecordBatch, tally: Tally) -> None:
     length_N = pc.utf8_length(batch.column("text")).to_numpy()
     bytes_N = np.diff(offsets_N1)
     class_N = np.searchsorted(LENGTHS, length_N, side="right")
+    kept: dict[str, list[int]] = defaultdict(list)
     for row, (source, license_, reason) in enumerate(zip(sources, licenses, reasons, strict=True)):
         begin = f"{_PREFIX}\t{source}\t{license_ or ''}\t"
-        if reason is not None:
+        if reason is None:
+            kept[begin].append(row)
+        else:
             tally.add(f"{begin}dropped\t{reason}")
-            continue
-        tally.add(f"{begin}documents")
-        tally.add(f"{begin}characters", length_N[row])
-        tally.add(f"{begin}bytes", bytes_N[row])
-        tally.add(f"{begin}languages\t{languages[row]}")
-        tally.add(f"{begin}lengths\t{class_N[row]}")
-        for name, count in zip(CLASSES, counts_NC[row].tolist(), strict=True):
+    for begin, rows in kept.items():
+        tally.add(f"{begin}documents", len(rows))
+        tally.add(f"{begin}characters", length_N[rows].sum())
+        tally.add(f"{begin}bytes", bytes_N[rows].sum())
+        for language, count in Counter(languages[row] for row in rows).items():
+            tally.add(f"{begin}languages\t{language}", count)
+        for number, count in Counter(class_N[rows].tolist()).items():
+            tally.add(f"{begin}lengths\t{number}", count)
+        for name, count in zip(CLASSES, counts_NC[rows].sum(axis=0).tolist(), strict=True):
             tally.add(f"{begin}characters_of\t{name}", count)
 
 

@@ -66,8 +66,10 @@ def write_shard(claim: Claim, argument: WriteArgument) -> dict[str, Any]:
 
 
 def _documents(batch: pa.RecordBatch, kind: str, tally: Tally) -> pa.RecordBatch:
-    for source, text in zip(batch.column("source").to_pylist(), batch.column("text").to_pylist(), strict=True):
+    sources, text = batch.column("source").to_pylist(), batch.column("text")
+    lengths = pc.utf8_length(text).to_pylist(), pc.binary_length(text).to_pylist()
+    for source, characters, bytes_ in zip(sources, *lengths, strict=True):
         tally.add(f"{kind}.documents.{source}")
-        tally.add(f"{kind}.characters.{source}", len(text))
-        tally.add(f"{kind}.bytes.{source}", len(text.encode()))
+        tally.add(f"{kind}.characters.{source}", characters)
+        tally.add(f"{kind}.bytes.{source}", bytes_)
     return batch.select(SCHEMA.names)

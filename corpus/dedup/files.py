@@ -18,7 +18,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import xxhash
 
 from configs.artifact import TASKS, Artifact, Builder, Claim, build
 from configs.raw_input import find_files
@@ -27,7 +26,7 @@ from configs.schema.dedup import Dedup
 from corpus.batch import SCHEMA, Batch, utf8_of
 from corpus.cut import Shard, cut
 from corpus.dedup.phases import find_duplicates, found_of
-from corpus.dedup.signed import Signed, number, signature_column
+from corpus.dedup.signed import Signed, content_column, number, signature_column
 from corpus.kernels.shingles import signatures
 from corpus.named_files import named_files
 from corpus.quarantine import write_quarantine
@@ -118,11 +117,8 @@ def sign_shard(claim: Claim, argument: SignArgument) -> dict[str, Any]:
 
 
 def _with_digests(batch: Batch) -> pa.Table:
-    offsets_N1, utf8 = utf8_of(batch.column("text"))
-    view, at = utf8.data, offsets_N1.tolist()
-    digests = [xxhash.xxh3_128_digest(view[at[row] : at[row + 1]]) for row in range(batch.num_rows)]
     table = pa.Table.from_batches([batch]).append_column("reason", pa.nulls(batch.num_rows, pa.string()))
-    return table.append_column("content", pa.array(digests, pa.binary(16)))
+    return table.append_column("content", content_column(batch.column("text")))
 
 
 def write_shard(claim: Claim, argument: WriteArgument) -> dict[str, Any]:

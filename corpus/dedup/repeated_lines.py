@@ -14,6 +14,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from configs.schema.dedup import RepeatedLines
 from corpus.batch import Batch, utf8_of, with_column, with_rows
@@ -79,4 +80,7 @@ def _among(hash_L: UInt64, repeated_R: UInt64) -> Flags:
 
 def empty_rows(batch: Batch) -> pa.BooleanArray:
     """Which documents have no text left."""
-    return pa.array([not text or text.isspace() for text in batch.column("text").to_pylist()])
+    text = batch.column("text")
+    first = pc.utf8_slice_codeunits(text, 0, 1).to_pylist()
+    empty = [not one or (one.isspace() and text[row].as_py().isspace()) for row, one in enumerate(first)]
+    return pa.array(empty, pa.bool_())

@@ -5,6 +5,7 @@ Shapes: N documents of the shard, K values of a signature.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import xxhash
 
 from configs.errors import UserError
+from corpus.batch import utf8_of
 from corpus.kernels.shingles import UInt32
 from corpus.kernels.utf8 import Int64
 from corpus.shards import read_batches
@@ -78,6 +81,13 @@ def signature_column(signature_NK: UInt32) -> pa.FixedSizeBinaryArray:
     """Signatures as a column, without a copy."""
     kind = pa.binary(signature_NK.shape[1] * 4)
     return pa.FixedSizeBinaryArray.from_buffers(kind, signature_NK.shape[0], [None, pa.py_buffer(signature_NK)])
+
+
+def content_column(text: pa.LargeStringArray) -> pa.FixedSizeBinaryArray:
+    """A digest of each text: equal texts have equal ones."""
+    offsets_N1, utf8 = utf8_of(text)
+    view, at = utf8.data, offsets_N1.tolist()
+    return pa.array([xxhash.xxh3_128_digest(view[a:b]) for a, b in itertools.pairwise(at)], pa.binary(16))
 
 
 def number(

@@ -82,7 +82,7 @@ def grams_of(folded_text: str, ngram: int) -> UInt64:
 
 
 @kernel
-def _is_none(gram: Number, filter_W: UInt64, word_shift: Number) -> bool:
+def _is_none(gram: Number, filter_W: UInt64, word_shift: Number) -> Number:
     """Whether the filter says that nothing has this n-gram: one of its two bits is missing in its word."""
     bits = (np.uint64(1) << (gram & np.uint64(63))) | (np.uint64(1) << ((gram >> np.uint64(6)) & np.uint64(63)))
     return (filter_W[gram >> word_shift] & bits) != bits

@@ -93,6 +93,11 @@ def test_a_document_of_nothing_else_is_empty(batch_of: Callable[..., Batch]) -> 
     assert empty_rows(left).to_pylist() == [True, True, False]
 
 
+def test_a_document_is_empty_that_has_nothing_but_spaces_of_any_kind(batch_of: Callable[..., Batch]) -> None:
+    texts = ["", " ", "\u3000\n\x1f", "\u3000一", "一\u3000", "\u200b"]
+    assert empty_rows(batch_of(*texts)).to_pylist() == [not text or text.isspace() for text in texts]
+
+
 def test_the_other_columns_stay(batch_of: Callable[..., Batch]) -> None:
     batch = batch_of(*(f"{HEAD}\n{n}" for n in range(3)))
     left = remove_lines(batch, repeated(count_lines([batch], SETTINGS), SETTINGS), Tally())
