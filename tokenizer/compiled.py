@@ -58,10 +58,11 @@ class Compiled(ABC):
         ids_T, count_N = self._ids(utf8[offset_N1[0] : offset_N1[-1]], offset_N1 - offset_N1[0])
         others = set(np.flatnonzero(count_N == TOO_LONG).tolist())
         for column in (text, plain) if plain is not text else (text,):
-            others |= self._with_added_tokens(column)
+            others |= self.with_added_tokens(column)
         return self._replaced(ids_T, count_N, text, sorted(others)) if others else (ids_T, count_N)
 
-    def _with_added_tokens(self, text: pa.LargeStringArray) -> set[int]:
+    def with_added_tokens(self, text: pa.LargeStringArray) -> set[int]:
+        """Numbers of the documents that are left to the library because one may stand in them."""
         found: set[int] = set()
         for content in self._matched:
             found |= set(np.flatnonzero(pc.match_substring(text, content).to_numpy(zero_copy_only=False)).tolist())

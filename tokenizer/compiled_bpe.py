@@ -62,7 +62,7 @@ class CompiledBpe(Compiled):
         """
         plain = self._normalised(text)
         known_N = np.ones(len(text), np.bool_)
-        known_N[list(self._with_added_tokens(text) | self._with_added_tokens(plain))] = False
+        known_N[list(self.with_added_tokens(text) | self.with_added_tokens(plain))] = False
         return plain, known_N
 
     def encode_in_words(self, plain: pa.LargeStringArray, marks: Bytes) -> tuple[Ids, Int64]:

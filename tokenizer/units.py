@@ -19,11 +19,13 @@ from corpus.batch import utf8_of
 from corpus.kernels.utf8 import Bytes, Int64
 from tokenizer import unit_kernel
 from tokenizer.byte_bpe import ByteBpe
+from tokenizer.compile import compiled
 from tokenizer.compiled import TOO_LONG, Ids
 from tokenizer.compiled_bpe import CompiledBpe
 from tokenizer.extendable import Extendable
 from tokenizer.morphemes import mark_morphemes
 from tokenizer.phrases import Between, Phrases
+from tokenizer.sp_tokenizer import SpTokenizer
 
 UNIT_BYTES = 4
 """Of each token in a unit."""
@@ -74,6 +76,8 @@ class UnitCounter:
         self._base, self._spill = base, spill
         self._phrases = None if boundaries == "morphemes" else Phrases(compounds=boundaries == "compounds")
         self._compiled = CompiledBpe.of(base) if isinstance(base, ByteBpe) else None
+        # The layouts of SentencePiece that are compiled cut no text into words.
+        self._wordless = compiled(base) if isinstance(base, SpTokenizer) else None
         self._lengths = _lengths(base)
         slots = np.full(2 << (most - 1).bit_length(), unit_kernel.EMPTY, np.int64)
         counts = (np.empty(most, np.int64), np.empty(most, np.int64))
@@ -117,6 +121,13 @@ class UnitCounter:
                 ids_T, count_N = self._compiled.encode_in_words(known, marks)
                 yield known, marks, ids_T, np.maximum(count_N, 0)
                 others = pa.concat_arrays([others, known.filter(pa.array(count_N == TOO_LONG))])
+        elif self._wordless is not None:
+            apart = self._wordless.with_added_tokens(text)
+            others = text.take(pa.array(sorted(apart), pa.int64()))
+            known = text.take(pa.array([n for n in range(len(text)) if n not in apart], pa.int64()))
+            if len(known):
+                plain = pa.array(map(self._base.normalised, known.to_pylist()), pa.large_string())
+                yield plain, self._marks(plain), *self._wordless.encode(known)
         for one in others.to_pylist():
             plain = pa.array([self._base.normalised(one)], pa.large_string())
             marks = self._marks(plain)
