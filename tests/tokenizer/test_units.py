@@ -71,7 +71,7 @@ def sentencepiece(algorithm: str, prefix: bool, known: bool) -> Extendable:
     Without a space before a text it has a token that is looked for before anything else; behind that token there would
     be a space, too, which the text does not have.
     """
-    settings = {} if prefix else {"add_dummy_prefix": False, "user_defined_symbols": "<tool>"}
+    settings = {} if prefix else {"add_dummy_prefix": False, "user_defined_symbols": "検"}
     definition = definition_of(trained(algorithm, **settings), {})
     if not known:
         definition["normalizer"] = {"type": "Sequence", "normalizers": [{"type": "NFC"}, definition["normalizer"]]}
