@@ -10,7 +10,7 @@ import codecs
 import re
 from dataclasses import dataclass
 
-from corpus.lookalikes import reads_otherwise
+from corpus.lookalikes import has_usual_kanji, reads_otherwise
 
 _TO_JAPANESE = re.compile(rb"\x1b(?:\$[@B]|\$\(D|\(I)")
 # Terminals write it too, to reset themselves; only where every byte has seven bits is it ISO-2022-JP's.
@@ -23,8 +23,8 @@ _CONTROL = bytes(sorted(set(range(32)) - {9, 10, 12, 13, 27}))
 _MAX_CONTROL_SHARE = 0.01
 
 # A Japanese reading must look Japanese: Latin-1 or Cyrillic bytes also decode as CP932 or EUC-JP, into rare kanji,
-# private characters and half-width katakana. Kana are about half of Japanese text; a text without any this long does
-# not occur.
+# private characters and half-width katakana. Kana are about half of Japanese text; a text without any this long is a
+# list of names or titles.
 _KANA = re.compile(r"[ぁ-んァ-ヶー]+")
 _HALF_WIDTH = re.compile(r"[\uff61-\uff9f]+")
 _WIDE = re.compile(r"[\u3000-\u9fff\ue000-\ufaff]+")
@@ -131,7 +131,9 @@ def _plausible(text: str) -> bool:
     half = _count(_HALF_WIDTH, text)
     if wide + half < _SHORT:
         return half <= wide + 1 and (bool(_KANA.search(text)) or _rare(text) <= _MAX_RARE_SHARE * wide)
-    return _count(_KANA, text) >= _MIN_KANA_SHARE * wide and half <= _MAX_HALF_WIDTH_SHARE * (wide + half)
+    if half > _MAX_HALF_WIDTH_SHARE * (wide + half):
+        return False
+    return _count(_KANA, text) >= _MIN_KANA_SHARE * wide or has_usual_kanji(text)
 
 
 def _rare(text: str) -> int:

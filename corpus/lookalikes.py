@@ -15,6 +15,9 @@ _KANA = re.compile(r"[ぁ-んァ-ヶー]")
 _CHARACTER = re.compile(r"[\u4e00-\u9fff\uac00-\ud7a3\ue000-\ufaff]")
 _MARGIN_BITS = 6
 """Japanese is 64 times as likely before anything is read: of words of two kanji one in a hundred is doubted."""
+_USUAL_BITS = 12
+"""A kanji of a list of Japanese names or addresses has 10 to 11.7 on average; of Chinese or Korean read so 12.3 or more."""
+_LOOKED_AT = 10_000
 _RANKS = (10, 30, 100, 200, 400, 700, 1000, 1500)
 
 # In KOI8-R the small letters of Russian stand from 0xC0, the capitals behind them.
@@ -40,6 +43,16 @@ def reads_otherwise(content: bytes, text: str) -> bool:
         for other in (_CHINESE, _KOREAN)
         if len(read := other.characters_of(content)) == len(kanji)
     )
+
+
+def has_usual_kanji(text: str) -> bool:
+    """Whether the kanji of a longer text are those that Japanese uses, as in a list of names without kana.
+
+    >>> has_usual_kanji("佐藤花子 東京都港区" * 3), has_usual_kanji("荷恬狼由芦廾返過" * 3)
+    (True, False)
+    """
+    kanji = _CHARACTER.findall(text[:_LOOKED_AT])
+    return bool(kanji) and _JAPANESE.bits(kanji) <= _USUAL_BITS * len(kanji)
 
 
 def _is_russian(content: bytes) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from corpus.decode import UndecodableError, decode
-from corpus.lookalikes import reads_otherwise
+from corpus.lookalikes import _JAPANESE, has_usual_kanji, reads_otherwise
 
 
 @pytest.mark.parametrize(
@@ -66,3 +66,28 @@ def test_a_page_that_says_euc_jp_is_believed() -> None:
 def test_letters_of_koi8_are_russian_from_four_kanji_on(content: bytes, russian: bool) -> None:
     # Nothing is likelier than the most usual kanji: only the bytes are looked at.
     assert reads_otherwise(content, "人" * (len(content) // 2)) == russian
+
+
+PEOPLE = "山口一郎,東京都新宿区西新宿\n森裕子,神奈川県川崎市幸区旭町\n池田智子,大阪府堺市堺区戎島町\n"
+CHINESE = "请检查阀门并关闭泵的盖子\n然后再启动\n操作系统安装手册\n打印机的使用方法\n"
+KOREAN = "펌프를 시작하기 전에 밸브를 확인하십시오. 설치 안내서를 읽으십시오.\n"
+
+
+@pytest.mark.parametrize("encoding", ["cp932", "euc_jp", "utf-16-le"])
+def test_a_list_of_names_without_kana_is_japanese(encoding: str) -> None:
+    assert decode((PEOPLE * 3).encode(encoding)).text == PEOPLE * 3
+
+
+@pytest.mark.parametrize(("text", "encoding"), [(CHINESE, "gb18030"), (KOREAN, "euc_kr")])
+def test_a_list_in_chinese_or_korean_is_not(text: str, encoding: str) -> None:
+    (text * 3).encode(encoding).decode("euc_jp")
+    with pytest.raises(UndecodableError):
+        decode((text * 3).encode(encoding))
+
+
+@pytest.mark.parametrize(
+    ("rank", "usual"), [pytest.param(650, True, id="11.2 bits"), pytest.param(950, False, id="12.1")]
+)
+def test_usual_kanji_have_at_most_twelve_bits(rank: int, usual: bool) -> None:
+    assert has_usual_kanji(_JAPANESE.usual[rank] * 30) == usual
+    assert not has_usual_kanji("ABC")
