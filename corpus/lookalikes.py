@@ -16,7 +16,7 @@ _CHARACTER = re.compile(r"[\u4e00-\u9fff\uac00-\ud7a3\ue000-\ufaff]")
 _MARGIN_BITS = 6
 """Japanese is 64 times as likely before anything is read: of words of two kanji one in a hundred is doubted."""
 _USUAL_BITS = 12
-"""A kanji of a list of Japanese names or addresses has 10 to 11.7 on average; of Chinese or Korean read so 12.3 or more."""
+"""On average a kanji of Japanese names or addresses has 10 to 11.7; of Chinese or Korean read so 12.3 or more."""
 _LOOKED_AT = 10_000
 _RANKS = (10, 30, 100, 200, 400, 700, 1000, 1500)
 
