@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from configs.artifact import Claim
 from configs.atomic_file import sha256_of
 from configs.errors import UserError
 from pretrain.indexed_tokens import IndexedTokens, Tokens
+from pretrain.own_tokens import look_at
 
 # About so many tokens are one shard: what is packed together.
 _SHARD_TOKENS = 1_000_000_000
@@ -30,10 +31,18 @@ class ReadArgument:
     vocabulary: int
     """Tokens of the tokenizer that the run trains with."""
     end_token: int
+    tokenizers: tuple[Path, ...] = ()
+    """Folders of those that may have made them."""
 
 
 def cut(
-    source: str, prefix: Path, vocabulary: int, end_token: int, shard_tokens: int = _SHARD_TOKENS
+    source: str,
+    prefix: Path,
+    vocabulary: int,
+    end_token: int,
+    *,
+    tokenizers: Sequence[Path] = (),
+    shard_tokens: int = _SHARD_TOKENS,
 ) -> dict[str, tuple[ReadArgument, int]]:
     """The shards of a pair of files by name, each with its bytes.
 
@@ -49,7 +58,7 @@ def cut(
         end = min(max(end, first + 1), len(opened))
         size = int(start_D1[end] - start_D1[first]) * opened.dtype.itemsize
         name = f"{source}-{len(shards):05d}"
-        shards[name] = (ReadArgument(prefix, first, end, vocabulary, end_token), size)
+        shards[name] = (ReadArgument(prefix, first, end, vocabulary, end_token, tuple(tokenizers)), size)
         first = end
     if int(start_D1[-1]) == 0:
         raise UserError(f"{prefix}.idx: has no tokens; take the source out of pretrain.token_sources")
@@ -60,8 +69,9 @@ def read_shard(claim: Claim, argument: ReadArgument) -> dict[str, Any]:
     """Read every token of a shard.
 
     Returns:
-        Counts: documents, tokens with the ends that are added, ends that are added, ends within documents; where the
-        shard begins in the files; digest of tokens and lengths; the bytes that were read of the .bin.
+        Counts: documents, tokens with the ends that are added, ends that are added, ends within documents; documents
+        that were looked at and that came back; where the shard begins in the files; digest of tokens and lengths; the
+        bytes that were read of the .bin.
     Raises:
         UserError: if a token is none of the tokenizer's, or there are gaps between documents.
     """
@@ -92,6 +102,7 @@ def read_shard(claim: Claim, argument: ReadArgument) -> dict[str, Any]:
         "first": argument.first,
         "ends_added": added,
         "ends_within": ends - int((length_N > 0).sum()) + added,
+        **look_at(opened, argument.first, argument.end, argument.tokenizers),
         "sha256": hashlib.sha256(digest.digest() + length_N.tobytes()).hexdigest(),
         "read": {
             "start": first * opened.dtype.itemsize,

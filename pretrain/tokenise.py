@@ -18,8 +18,10 @@ from corpus.documents import shards_of
 from corpus.tasks import run_phase
 from pretrain.brought_tokens import cut, pieces, read_shard, sizes
 from pretrain.document_format import DocumentFormat
+from pretrain.own_tokens import suspicion
 from pretrain.stage import text_sources, token_sources, tokens_plan
 from pretrain.tokenise_task import TokeniseArgument, tokenise_shard
+from tokenizer.base import Base
 
 _log = logging.getLogger(__name__)
 
@@ -39,15 +41,18 @@ def tokenise(run: Run) -> Artifact:
     folder = plan.upstream["tokenizer"] / "hf"
     form = DocumentFormat.from_folder(folder, run.pretrain.end_of_document)
     # First, so that files that cannot be used are refused before hours of work.
+    prefixes = token_sources(run)
+    makers = [folder, Base.of_tokenizer(run).folder_without_weights()] if prefixes else []
     brought = {
-        source: cut(source, Path(prefix), form.tokenizer.size, form.end)
-        for source, prefix in token_sources(run).items()
+        source: cut(source, Path(prefix), form.tokenizer.size, form.end, tokenizers=makers)
+        for source, prefix in prefixes.items()
     }
     results = _tokenise_texts(run, builder, Artifact.open(plan.upstream["corpus"]), folder)
     for source, shards in brought.items():
         made = run_phase(builder, "read", read_shard, shards, run.corpus.workers)
-        _list_inputs(builder, source, Path(token_sources(run)[source]), list(made.values()))
+        _list_inputs(builder, source, Path(prefixes[source]), list(made.values()))
         _warn(source, list(made.values()))
+        _refuse_foreign(run, source, folder, list(made.values()))
         results |= made
     sources: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for shard, result in results.items():
@@ -56,7 +61,7 @@ def tokenise(run: Run) -> Artifact:
     counts = {"vocabulary": form.tokenizer.size, "end": form.end, "sources": sources, "shards": results}
     if brought:
         counts["brought"] = {
-            source: {"prefix": prefix, "bytes": sizes(Path(prefix))} for source, prefix in token_sources(run).items()
+            source: {"prefix": prefix, "bytes": sizes(Path(prefix))} for source, prefix in prefixes.items()
         }
     artifact = builder.finish(counts)
     _log.info("%d tokens; %s", sum(one["tokens"] for one in sources.values()), artifact.dir)
@@ -90,6 +95,20 @@ def _warn(source: str, shards: Sequence[Mapping[str, int]]) -> None:
             source,
             within,
         )
+
+
+def _refuse_foreign(run: Run, source: str, tokenizer: Path, shards: Sequence[Mapping[str, int]]) -> None:
+    why = suspicion(shards)
+    if why is None:
+        return
+    where = f"pretrain.token_sources.{source}: {token_sources(run)[source]}.bin"
+    if run.pretrain.foreign_tokens == "accept":
+        _log.warning("%s: %s; accepted, because pretrain.foreign_tokens says so", where, why)
+        return
+    raise UserError(
+        f"{where}: {why}, so another tokenizer seems to have made them; tokenise the documents anew with {tokenizer}, "
+        "or set pretrain.foreign_tokens to accept if these tokens were cut in another way on purpose"
+    )
 
 
 def _shards(corpus: Artifact, source: str) -> list[Path]:

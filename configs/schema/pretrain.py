@@ -184,6 +184,10 @@ class Pretrain(Section):
     of any integer type, made with this run's tokenizer or its base's: an id beyond the vocabulary is refused. A
     document that does not end with the end token gets one. They are read once, used where they are, and never copied;
     being no text, they are neither deduplicated nor held out."""
+    foreign_tokens: Literal["refuse", "accept"] = operational("refuse")
+    """What becomes of token_sources that look as if another tokenizer had made them: most of their documents do not
+    come back when they are turned into text and encoded again. accept is for tokens that were cut in another way on
+    purpose, as at random (BPE dropout) or line by line."""
     stages: dict[str, Stage] = Field(min_length=1)
     """The stages by name, in order; only the last may grow later."""
     optim: Optim = Optim()

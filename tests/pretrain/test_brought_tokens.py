@@ -102,7 +102,7 @@ def test_shards_hold_every_document_once_and_few_tokens(
     tmp_path_factory: pytest.TempPathFactory, lengths: list[int], shard_tokens: int
 ) -> None:
     prefix = write(tmp_path_factory.mktemp("cut"), [[1] * length for length in lengths])
-    shards = [argument for argument, _ in cut("mine", prefix, 10, END, shard_tokens).values()]
+    shards = [argument for argument, _ in cut("mine", prefix, 10, END, shard_tokens=shard_tokens).values()]
     assert [number for one in shards for number in range(one.first, one.end)] == list(range(len(lengths)))
     for one in shards:
         assert sum(lengths[one.first : one.end - 1]) < shard_tokens
