@@ -23,7 +23,7 @@ from corpus.shards import ShardWriter
 from corpus.tally import Tally
 from corpus.tasks import run_phase
 
-KIND, VERSION = "decoded", 1
+KIND, VERSION = "decoded", 2
 FILES = "files.jsonl"
 
 

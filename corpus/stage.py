@@ -12,7 +12,7 @@ from configs.schema.preset import load_preset
 from configs.schema.run import Run
 from configs.stage import StagePlan
 
-KIND, VERSION = "corpus", 3
+KIND, VERSION = "corpus", 4
 
 
 def corpus_dir(run: Run) -> Path:

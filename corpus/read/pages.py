@@ -18,6 +18,9 @@ _NUMBERS = re.compile(r"(?<![\d.])\d{1,5}(?![\d.]*\d)")
 
 # A full line falls short of the width by the characters that must not begin the next one, or one long Latin word.
 _FULL_SHARE = 0.88
+# A note between wider margins has lines of its own width, of which no neighbour falls short by more than two kanji.
+_NOTE_SHARE, _NOTE_MIN_WIDTH, _NOTE_COLUMNS = 0.7, 60, 4
+_WITHIN_SENTENCE = re.compile(r"[ぁ-んァ-ヶー一-龥々、]$")
 _MIN_WIDTH = 30
 _MIN_LINES = 3
 """So many lines must be that wide; of fewer nobody can tell how wide the paper is."""
@@ -120,13 +123,25 @@ def _joined(lines: list[str]) -> str:
     widths = [columns(line) for line in lines]
     usual = sorted(width for width in widths if width >= _MIN_WIDTH)
     # Not the widest: a table or a line of code may stick out.
-    full = usual[len(usual) * 3 // 4] * _FULL_SHARE if len(usual) >= _MIN_LINES else float("inf")
+    width = usual[len(usual) * 3 // 4] if len(usual) >= _MIN_LINES else float("inf")
     out: list[str] = []
     for number, line in enumerate(lines):
-        goes_on = number > 0 and widths[number - 1] >= full and not BEGINS_ANEW.match(line)
+        goes_on = number > 0 and _is_full(lines, widths, number - 1, width) and not BEGINS_ANEW.match(line)
         goes_on = goes_on and not line.startswith(_LIST_SIGNS) and not _LEADS_TO_PAGE.search(lines[number - 1])
         if goes_on:
             out[-1] += glue(out[-1], line) + line
         else:
             out.append(line)
     return "\n".join(out)
+
+
+def _is_full(lines: Sequence[str], widths: Sequence[int], at: int, width: float) -> bool:
+    """Whether a line ends because the paper does, or the box that it stands in."""
+    if widths[at] >= width * _FULL_SHARE:
+        return True
+    beside = (other for other in (at - 1, at + 1) if 0 <= other < len(lines))
+    return (
+        widths[at] >= max(width * _NOTE_SHARE, _NOTE_MIN_WIDTH)
+        and _WITHIN_SENTENCE.search(lines[at]) is not None
+        and any(abs(widths[other] - widths[at]) <= _NOTE_COLUMNS for other in beside)
+    )

@@ -20,6 +20,27 @@ def test_a_list_item_begins_a_line_also_after_a_full_one(sign: str) -> None:
     assert pages_text([f"{FULL}\n{FULL}\n{sign}"]).split("\n")[-1] == sign
 
 
+NOTE = [
+    "規則によりこの手順はインストールの前に配布され、検査の済んだパッ",
+    "ケージだけを対象とし、その後から届いたほかのものには及ばないも",
+]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "joined"),
+    [
+        pytest.param(*NOTE, True, id="as wide as its neighbour"),
+        pytest.param(NOTE[0][:-1] + "。", NOTE[1], False, id="end of a sentence"),
+        pytest.param(NOTE[0], "ケージ", False, id="no neighbour of its width"),
+        pytest.param(NOTE[0][-29:], NOTE[1][-29:], False, id="too narrow"),
+    ],
+)
+def test_a_note_between_wider_margins_is_joined_too(first: str, second: str, joined: bool) -> None:
+    wide = FULL + "を受けることに"  # 80 columns, the note has 64 and 62
+    text = pages_text(["\n".join([wide, END, wide, END, wide, END, "注意", first, second, "のとする。"])])
+    assert (first + second in text) == joined
+
+
 @pytest.mark.parametrize("dots", [" . . . . . . ", "……", "・・・・・"])
 def test_an_entry_of_a_table_of_contents_ends_its_line(dots: str) -> None:
     entry = f"{FULL[:30]}{dots}12"
