@@ -67,12 +67,16 @@ def _share(arguments: argparse.Namespace) -> None:
 
 
 def _on_ray(arguments: argparse.Namespace) -> None:
+    import signal
+
     from configs import log
     from configs.lock import together
     from corpus.ray_nodes import build_on_ray
 
     run = load_run(arguments)
     log.set_up()
+    # How a batch system ends it; nothing that it has started is to be left.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     with together(run.run.dir):
         build_on_ray(run, arguments.node, arguments.head, arguments.port)
 

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -24,12 +22,11 @@ from configs.artifact import MANIFEST
 from configs.errors import UserError
 from configs.schema.run import Run
 from corpus.build import build_corpus
+from corpus.ray_folder import ray_folder
 from corpus.stage import corpus_dir
 
 _log = logging.getLogger(__name__)
 
-_TEMPORARY = "/tmp"
-"""A Unix socket's path has at most 107 characters, and Ray puts some 70 below it."""
 _OBJECTS_BYTES = 100_000_000
 """Memory for what tasks give each other, which is little: they leave files."""
 _TO_BEGIN_S, _TO_END_S, _LOOKS_EVERY_S = 300, 60, 1.0
@@ -43,7 +40,8 @@ def build_on_ray(run: Run, node: int, head: str, port: int) -> None:
         node: number of this one; 0 is the head.
         head: name or address of the head.
     Raises:
-        UserError: as `build_corpus`, on the head; on other nodes if the head goes before the corpus is complete.
+        UserError: as `build_corpus`, on the head; on other nodes if the head goes before the corpus is complete, or Ray
+            ends there.
     """
     address = socket.gethostbyname(head)
     if node == 0:
@@ -62,41 +60,42 @@ def build_on_ray(run: Run, node: int, head: str, port: int) -> None:
         while misses < _GONE_AFTER_LOOKS and process.poll() is None:
             time.sleep(_LOOKS_EVERY_S)
             misses = 0 if _answers(address, port) else misses + 1
-    if not (corpus_dir(run) / MANIFEST).exists():
-        raise UserError(f"the head of the Ray cluster, {head}, has gone before the corpus was complete; see its log")
+    if (corpus_dir(run) / MANIFEST).exists():
+        return
+    if _answers(address, port):
+        raise UserError("Ray has ended on this node; the others do its tasks")
+    raise UserError(f"the head of the Ray cluster, {head}, has gone before the corpus was complete; see its log")
 
 
 @contextmanager
 def _ray_node(address: str, options: list[str]) -> Iterator[subprocess.Popen[bytes]]:
     """A node of the cluster on this machine, with all CPUs that the allocation gives."""
-    folder = tempfile.mkdtemp(prefix="tsugiki-ray-", dir=_TEMPORARY)
-    inner = Path(folder) / "r"  # Ray opens it to everybody; the folder around it stays its owner's
     always = {
         "node-ip-address": address,
         "num-cpus": len(os.sched_getaffinity(0)),
         "object-store-memory": _OBJECTS_BYTES,
-        "temp-dir": inner,
         "min-worker-port": 0,
         "max-worker-port": 0,
         "dashboard-agent-listen-port": 0,
         "include-log-monitor": "false",
     }
     words = [*options, *(f"--{name}={value}" for name, value in always.items()), "--disable-usage-stats", "--block"]
-    with open(Path(folder) / "start.log", "wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "ray.scripts.scripts", "start", *words],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    try:
-        yield process
-    finally:
-        if process.poll() is not None:
-            _log.warning("Ray ended by itself: %s", _last_line(Path(folder) / "start.log"))
-        _end(process)
-        shutil.rmtree(folder, ignore_errors=True)
+    with ray_folder() as folder:
+        inner = folder / "r"  # Ray opens it to everybody; the folder around it stays its owner's
+        with open(folder / "start.log", "wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "ray.scripts.scripts", "start", f"--temp-dir={inner}", *words],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        try:
+            yield process
+        finally:
+            if process.poll() is not None:
+                _log.warning("Ray ended by itself: %s", _last_line(folder / "start.log"))
+            _end(process)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -36,19 +36,61 @@ def render(job: Job, stage: BatchStage) -> str:
 
 
 def _on_ray(job: Job, stage: BatchStage, nodes: int) -> list[str]:
-    # Without --no-kill: a job that has it and loses its first node, where this script is, hangs on to its time limit.
-    srun = ["srun", f"--ntasks={nodes}", f"--cpus-per-task={job.run.slurm.cpus_per_task}", "--kill-on-bad-exit=1"]
+    """Ray's head on the first node, where this script is, and the other nodes in steps that outlive one of them."""
     command = job.inside(job.on_run(stage.command))
-    return [
+    cpus, container = f"--cpus-per-task={job.run.slurm.cpus_per_task}", srun_options(job.site.container)
+    at_head = '--head="$MASTER_ADDR" --port="$MASTER_PORT"'
+    lines = [
         *_AT_FIRST_NODE,
         "export MASTER_ADDR MASTER_PORT",
         "# What keeps others out of this job's Ray cluster.",
         "RAY_AUTH_TOKEN=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \\n')",
         "export RAY_AUTH_MODE=token RAY_AUTH_TOKEN",
         "",
-        " ".join([*srun, *srun_options(job.site.container), "\\"]),
-        '  bash -c \'exec "$@" --node="$SLURM_PROCID" --head="$MASTER_ADDR" --port="$MASTER_PORT"\' node \\',
-        f"  {command}",
+    ]
+    if nodes > 1:
+        others = f"--relative=1 --nodes={nodes - 1} --ntasks={nodes - 1} --ntasks-per-node=1 --no-kill"
+        log = shlex.quote(str(job.folder)) + f'/"$SLURM_JOB_ID-{stage.name}.log"'
+        lines += [
+            "# The other nodes. One that dies takes none of the others with it, and its tasks are done again.",
+            " ".join(["srun", others, cpus, *container, "\\"]),
+            f"""  bash -c 'exec "$@" --node="$((SLURM_PROCID + 1))" {at_head}' node \\""",
+            f"  {command} &",
+            "workers=$!",
+            *_watched(others, log),
+            "",
+        ]
+    return [
+        *lines,
+        " ".join(['status=0; srun --nodelist="$MASTER_ADDR" --nodes=1 --ntasks=1', cpus, *container, "\\"]),
+        f"  {command} --node=0 {at_head} || status=$?",
+        *(['for _ in {1..20}; do kill -0 "$workers" 2>/dev/null || break; sleep 1; done'] if nodes > 1 else []),
+        'exit "$status"',
+    ]
+
+
+def _watched(others: str, log: str) -> list[str]:
+    """A step that has the job begin again where its first node dies, and this script with it, of which nobody else
+    would take notice: Slurm lets a job live that has --no-kill."""
+    return [
+        "# The first may die, too, and this script with it: then the others have the job begin again, or end.",
+        "# Ten minutes for the head to begin; then two without an answer are longer than it takes to end.",
+        f"srun --overlap {others} --cpus-per-task=1 bash -c '",
+        '  exec >> "$1" 2>&1  # for srun dies with that node',
+        "  looks=60",
+        '  while [ "$looks" -gt 0 ]; do',
+        '    if timeout 5 bash -c "exec 3<>/dev/tcp/$MASTER_ADDR/$MASTER_PORT" 2>/dev/null; then looks=12; fi',
+        "    looks=$((looks - 1)); sleep 10",
+        "  done",
+        '  echo "$(hostname): $MASTER_ADDR, the first node of the job, does not answer"',
+        "  for _ in {1..60}; do",
+        '    scontrol requeue "$SLURM_JOB_ID" || {',
+        '      echo "tsugiki: $MASTER_ADDR, the first node of the job, has died; submit the run again"',
+        '      scancel "$SLURM_JOB_ID"',
+        "    }",
+        "    sleep 70",
+        "  done",
+        f"' watch {log} &",
     ]
 
 

@@ -114,6 +114,7 @@ def _options(job: Job, stage: BatchStage) -> list[str]:
         *([f"--array=0-{stage.array - 1}"] if stage.array is not None else []),
         "--requeue" if site.requeue else "--no-requeue",
         f"--export={','.join(PASSED_ON)}",
+        *(["--no-kill"] if nodes > 1 and stage.ray_nodes is not None else []),
     ]
     chosen = {"partition": settings.partition or site.partition, "account": settings.account or site.account}
     options += [f"--{name}={value}" for name, value in {**chosen, "qos": site.qos}.items() if value is not None]

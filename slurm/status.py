@@ -17,6 +17,7 @@ from slurm.script import FOLDER, STAGES
 from slurm.training import Training, last_lines
 
 _WORDS = {"PENDING": "waiting", "RUNNING": "running", "COMPLETING": "ending", "CANCELLED": "cancelled"}
+_ENDED_EARLY = ("failed", "cancelled", "node_fail", "timeout", "out_of")
 _LINES = 3
 
 
@@ -69,7 +70,7 @@ def _of(run: Run, name: str, directory: Path, numbers: Sequence[str], known: Map
         state, reason = "stopped", stopped
     log = _log_of(folder, job, name) if job is not None else None
     lines = last_lines(log) if log is not None else []
-    if log is not None and found is not None and state.startswith(("failed", "node_fail", "timeout", "out_of")):
+    if log is not None and found is not None and state.startswith(_ENDED_EARLY):
         before = attempts.said_before(folder, job) if name == "train" and job is not None else 0
         reason = attempts.last_error(log, before) or reason
     return StageStatus(

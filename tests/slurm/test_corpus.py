@@ -61,12 +61,17 @@ def markers(run: Place) -> int:
     return len(list((run.run.run.dir / "corpus" / ".tasks").glob("*.json")))
 
 
-def environment_of_steps(run: Place) -> dict[str, str]:
-    """The variables of a process that makes the corpus."""
+def step_of(run: Place) -> psutil.Process:
+    """A process that makes the corpus."""
     words = {"on-ray", f"run.dir={run.run.run.dir}"}
     # With the words asked for here, a process that ends meanwhile is left out.
-    found = [one for one in psutil.process_iter(["cmdline"]) if words <= set(one.info["cmdline"] or ())]
-    return found[-1].environ()
+    return [one for one in psutil.process_iter(["cmdline"]) if words <= set(one.info["cmdline"] or ())][-1]
+
+
+def folder_of_ray(run: Place) -> Path:
+    """For temporary files, of one of the nodes."""
+    words = [word for one in step_of(run).children(recursive=True) for word in one.cmdline()]
+    return Path(next(word for word in words if word.startswith("--temp-dir=")).partition("=")[2]).parent
 
 
 def assert_the_same(run: Place, local: Path) -> None:
@@ -115,22 +120,66 @@ def test_one_job_makes_the_corpus_and_goes_on_after_its_node(local: Path, on_clu
     assert_the_same(run, local)
 
 
+@pytest.fixture
+def on_ray(on_cluster: OnCluster) -> Callable[..., tuple[Place, str]]:
+    """A Ray cluster of two nodes in the middle of its work, and the number of its job."""
+
+    def started(*words: str) -> tuple[Place, str]:
+        run = on_cluster("corpus.engine=ray", "slurm.corpus_jobs=2", *words)
+        (job,) = submitted(run)
+        run.until(lambda: markers(run) > 10)
+        assert run.status()["corpus"]["nodes"] == "node[1-2]"
+        return run, job
+
+    return started
+
+
 @pytest.mark.soak
-@pytest.mark.parametrize("node", ["node1", "node2"])
-def test_a_ray_cluster_of_two_nodes_goes_on_after_one_of_them(local: Path, on_cluster: OnCluster, node: str) -> None:
-    """The head is on the first."""
-    run = on_cluster("corpus.engine=ray", "slurm.corpus_jobs=2")
-    (job,) = submitted(run)
-    run.until(lambda: markers(run) > 10)
-    assert run.status()["corpus"]["nodes"] == "node[1-2]"
-    token = environment_of_steps(run)["RAY_AUTH_TOKEN"]
+@pytest.mark.parametrize("how", ["failed", "killed"])
+def test_a_ray_cluster_that_loses_a_worker_node_goes_on_in_the_same_job(
+    local: Path, on_ray: Callable[..., tuple[Place, str]], how: str
+) -> None:
+    run, job = on_ray()
+    token = step_of(run).environ()["RAY_AUTH_TOKEN"]
     assert ("gcs_server", f"*:{10000 + int(job)}") in run.cluster.listeners("node1")
-    run.cluster.fail_node(node)
+    lose(run.cluster, how, "node2")
+    assert markers(run) < 100
+    run.until_over()
+    assert_the_same(run, local)
+    assert run.status()["corpus"]["restarts"] == 0
+    assert run.status()["corpus"]["jobs"] == [job]
+    assert run.cluster.listeners("node1") == set()
+    assert token not in (run.folder / f"{job}-corpus.log").read_text()
+    assert token not in (run.folder / "1-corpus.sbatch").read_text()
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("how", ["failed", "killed"])
+def test_a_ray_cluster_that_loses_its_first_node_begins_again(
+    local: Path, on_ray: Callable[..., tuple[Place, str]], how: str
+) -> None:
+    """Where the job's script was, too; the other node says that it is gone."""
+    run, job = on_ray()
+    left = folder_of_ray(run)
+    lose(run.cluster, how, "node1")
     run.until(lambda: run.status()["corpus"]["state"] == "waiting")
-    run.cluster.start_node(node)
+    run.cluster.start_node("node1")
     run.until_over()
     assert_the_same(run, local)
     assert run.status()["corpus"]["restarts"] == 1
+    assert "node2: node1, the first node of the job, does not answer" in (run.folder / f"{job}-corpus.log").read_text()
     assert run.cluster.listeners("node1") == run.cluster.listeners("node2") == set()
-    assert token not in (run.folder / f"{job}-corpus.log").read_text()
-    assert token not in (run.folder / "1-corpus.sbatch").read_text()
+    assert not left.exists()
+
+
+@pytest.mark.soak
+def test_a_ray_cluster_that_loses_its_first_node_ends_where_a_site_forbids_requeue(
+    on_ray: Callable[..., tuple[Place, str]], tmp_path: Path
+) -> None:
+    (tmp_path / "site.yaml").write_text("requeue: false\n")
+    run, _ = on_ray(f"slurm.site={tmp_path}/site.yaml")
+    run.cluster.fail_node("node1")
+    run.until_over()
+    corpus = run.status()["corpus"]
+    assert corpus["state"] == "cancelled"
+    assert corpus["reason"] == "node1, the first node of the job, has died; submit the run again"
