@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import socket
 import subprocess
 from pathlib import Path
 
@@ -92,6 +94,34 @@ def test_saved_but_not_finished_is_no_failure_of_a_process(tmp_path: Path, rank_
     seen = subprocess.run(["bash", "-c", saying + srun + launch], text=True, capture_output=True, check=False)
     assert seen.stdout == "3 of 32|pretrain|train|configs/my run.yaml|--set|pretrain.optim.lr=2e-5|"
     assert seen.returncode == status
+
+
+@pytest.mark.parametrize(("allowed", "asked"), [("true", ["requeue 7"]), ("false", ["requeue 7", "cancel 7"])])
+def test_where_the_first_node_of_a_ray_cluster_goes_the_others_say_so(
+    tmp_path: Path, allowed: str, asked: list[str]
+) -> None:
+    """With stand-ins for Slurm's commands, and for the ten seconds between two looks."""
+    script = scripts(tmp_path, "torchrun")["corpus"]
+    watch = script[script.index("  looks=60") : script.index("' watch ")]
+    watch = watch.replace("sleep 10", "sleep 0.01").replace("sleep 70", "exit")
+    commands = {
+        "scontrol": f"echo $1 $2 >> {tmp_path}/asked; {allowed}",
+        "scancel": f"echo cancel $1 >> {tmp_path}/asked",
+    }
+    for name, does in commands.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n")
+        (tmp_path / name).chmod(0o755)
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        meet = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(head.getsockname()[1]), "SLURM_JOB_ID": "7"}
+        environment = {**os.environ, **meet, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        watching = subprocess.Popen(["bash", "-c", watch], env=environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(14):  # more looks than it takes to give up
+            head.accept()[0].close()
+        assert not (tmp_path / "asked").exists()
+    said, _ = watching.communicate()
+    assert (tmp_path / "asked").read_text().splitlines() == asked
+    told = "tsugiki: 127.0.0.1, the first node of the job, has died; submit the run again" in said.splitlines()
+    assert told == ("cancel 7" in asked)
 
 
 @pytest.mark.parametrize("site", SITE_NAMES)
