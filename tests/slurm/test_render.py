@@ -32,6 +32,7 @@ LAYOUTS = {
     "single": ("slurm.corpus_jobs=3",),
     "torchrun": (*NODES, "slurm.launcher=torchrun", "corpus.engine=ray", "slurm.corpus_jobs=4"),
 } | {site: (*NODES, f"slurm.site={site}") for site in SITE_NAMES}
+LAYOUTS["hyperpod"] += ("corpus.engine=ray", "slurm.corpus_jobs=2")
 
 
 def scripts(tmp_path: Path, layout: str) -> dict[str, str]:
@@ -94,6 +95,20 @@ def test_saved_but_not_finished_is_no_failure_of_a_process(tmp_path: Path, rank_
     seen = subprocess.run(["bash", "-c", saying + srun + launch], text=True, capture_output=True, check=False)
     assert seen.stdout == "3 of 32|pretrain|train|configs/my run.yaml|--set|pretrain.optim.lr=2e-5|"
     assert seen.returncode == status
+
+
+def test_the_port_to_meet_at_is_one_that_no_other_job_of_the_node_has(tmp_path: Path) -> None:
+    """Neither at the node's own address, here 127.0.0.2, nor at 127.0.0.1."""
+    lines = scripts(tmp_path, "plain")["train"].splitlines()
+    search = [line for line in lines if "taken" in line]
+    with socket.create_server(("127.0.0.2", 0)) as one:
+        port = one.getsockname()[1]
+        with socket.create_server(("127.0.0.1", port + 1)):
+            begins = f"MASTER_ADDR=127.0.0.2; MASTER_PORT={port}"
+            text = "\n".join(["set -euo pipefail", begins, *search, 'echo "$MASTER_PORT"'])
+            found = subprocess.run(["bash", "-c", text], text=True, capture_output=True, check=True)
+    assert len(search) == 2
+    assert int(found.stdout) >= port + 2
 
 
 @pytest.mark.parametrize(("allowed", "asked"), [("true", ["requeue 7"]), ("false", ["requeue 7", "cancel 7"])])
