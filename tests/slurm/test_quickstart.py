@@ -20,10 +20,15 @@ BASE = REPOSITORY / "models" / "smollm2-135m-instruct"
 def test_it_goes_from_submit_to_an_exported_model(
     tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With a sequence for each node in a step, and as many steps as show that it learns."""
+    """With a short sequence for each node in a step, and as many steps as show that it learns."""
     monkeypatch.chdir(REPOSITORY)
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
-    fewer = ("pretrain.batch_tokens=2048", "pretrain.stages.all.tokens=12288", "pretrain.checkpoint.every_steps=3")
+    fewer = (
+        "pretrain.seq_len=512",
+        "pretrain.batch_tokens=1024",
+        "pretrain.stages.all.tokens=6144",
+        "pretrain.optim.warmup_tokens=1024",
+    )
     jobs = ("slurm.corpus_jobs=2", "slurm.time=1:00:00")
     run = Place(Path("configs/quickstart.yaml"), cluster, f"run.dir={tmp_path}/run", *fewer, *jobs)
     run.submit()
