@@ -41,7 +41,7 @@ def ray_folder(root: Path = TEMPORARY) -> Iterator[Path]:
 def _remove_left(root: Path) -> None:
     """Remove this user's folders whose processes have ended; those of running jobs stay."""
     for folder in root.glob(f"{_PREFIX}*"):
-        if folder.lstat().st_uid == os.getuid() and (folder / _LOCK).is_file():
+        if folder.lstat().st_uid == os.getuid() and folder.is_dir():
             with held(folder / _LOCK) as ours:
                 if ours:
                     shutil.rmtree(folder, ignore_errors=True)

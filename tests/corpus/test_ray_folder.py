@@ -27,7 +27,8 @@ def process_with_a_folder(root: Path) -> tuple[subprocess.Popen[str], Path]:
 
 
 def test_what_a_killed_process_left_is_removed_and_what_one_holds_is_not(tmp_path: Path) -> None:
-    (tmp_path / "tsugiki-ray-of-others").mkdir()  # without what says whose it is
+    (tmp_path / "tsugiki-ray-half-removed").mkdir()
+    (tmp_path / "of-others").mkdir()
     killed, left = process_with_a_folder(tmp_path)
     killed.kill()
     killed.communicate()
@@ -35,7 +36,7 @@ def test_what_a_killed_process_left_is_removed_and_what_one_holds_is_not(tmp_pat
     alive, its = process_with_a_folder(tmp_path)
     with ray_folder(tmp_path) as mine:
         assert mine.stat().st_mode & 0o777 == 0o700
-        assert set(tmp_path.iterdir()) == {tmp_path / "tsugiki-ray-of-others", its, mine}
+        assert set(tmp_path.iterdir()) == {tmp_path / "of-others", its, mine}
     alive.communicate("")
     assert alive.returncode == 0
-    assert [path.name for path in tmp_path.iterdir()] == ["tsugiki-ray-of-others"]
+    assert [path.name for path in tmp_path.iterdir()] == ["of-others"]
