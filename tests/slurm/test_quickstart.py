@@ -20,7 +20,7 @@ BASE = REPOSITORY / "models" / "smollm2-135m-instruct"
 def test_it_goes_from_submit_to_an_exported_model(
     tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With a short sequence for each node in a step, and as many steps as show that it learns."""
+    """With a short sequence for each node in a step, as many steps as show that it learns, and short texts at last."""
     monkeypatch.chdir(REPOSITORY)
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
     fewer = (
@@ -28,6 +28,8 @@ def test_it_goes_from_submit_to_an_exported_model(
         "pretrain.batch_tokens=1024",
         "pretrain.stages.all.tokens=6144",
         "pretrain.optim.warmup_tokens=1024",
+        "export.gate.greedy_tokens=8",
+        "export.continuation_tokens=8",
     )
     jobs = ("slurm.corpus_jobs=2", "slurm.time=1:00:00")
     run = Place(Path("configs/quickstart.yaml"), cluster, f"run.dir={tmp_path}/run", *fewer, *jobs)
