@@ -93,7 +93,7 @@ class Job:
 def beginning(job: Job, stage: BatchStage) -> list[str]:
     """What every script begins with: what is asked of Slurm, and the environment."""
     asked = [f"#SBATCH {option}" for option in _options(job, stage)]
-    return ["#!/bin/bash", *asked, "", "set -euo pipefail", "", *_environment(job)]
+    return ["#!/bin/bash", *asked, "", "set -euo pipefail", "", *_environment(job, stage)]
 
 
 def _options(job: Job, stage: BatchStage) -> list[str]:
@@ -143,7 +143,7 @@ def _of_training(job: Job) -> list[str]:
     return options
 
 
-def _environment(job: Job) -> list[str]:
+def _environment(job: Job, stage: BatchStage) -> list[str]:
     site, network = job.site, job.site.network
     lines = [
         "umask 077",
@@ -152,6 +152,9 @@ def _environment(job: Job) -> list[str]:
         "# Nodes that compute fetch nothing: what is on the hub was fetched before.",
         "export HF_HUB_OFFLINE=1",
     ]
+    if not stage.trains:
+        # Not every cluster keeps a process to the cores of its job, and threads that wait for cores make it slow.
+        lines.append(f"export OMP_NUM_THREADS={job.run.slurm.cpus_per_task}")
     if site.modules:
         lines += ["module purge", *(f"module load {shlex.quote(module)}" for module in site.modules)]
     values = dict(site.environment)
