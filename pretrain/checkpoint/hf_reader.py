@@ -82,7 +82,9 @@ def _weight_files(folder: Path) -> list[Path]:
     names = weight_names(folder)
     missing = [name for name in names if not (folder / name).exists()]
     if missing and (folder / INDEX).exists():
-        raise UserError(f"{folder}: {', '.join(missing)} is missing, though {INDEX} names it")
+        raise UserError(
+            f"{folder}: {', '.join(missing)} is missing, though {INDEX} names it; copy or download it again"
+        )
     if missing:
         raise UserError(f"{folder}: has no {SINGLE}; only safetensors weights are read")
     return [folder / name for name in names]
