@@ -42,16 +42,16 @@ def large_extension_figures(gigabytes: float) -> Figures:
     analysis = megabytes * _mecab_seconds_per_megabyte()
     units = counts["learned_from"]
     return {
-        "tokenizer/large/seconds_per_gigabyte": figure(
+        "tokenizer/seconds_per_gigabyte": figure(
             1000 * done.seconds / megabytes,
             "s",
             gigabytes=megabytes / 1000,
             mecab_alone_by_two=1000 * analysis / megabytes / _PROCESSES,
             **({"limit": _SECONDS_PER_GIGABYTE} if telling else {}),
         ),
-        "tokenizer/large/speed": figure(megabytes / done.seconds, "MB/s", mecab_by_one=megabytes / analysis),
-        "tokenizer/large/mecab_share": figure(analysis / done.processor_s, "share"),
-        "tokenizer/large/peak_memory": figure(
+        "tokenizer/learning_speed": figure(megabytes / done.seconds, "MB/s", mecab_by_one=megabytes / analysis),
+        "tokenizer/mecab_share": figure(analysis / done.processor_s, "share"),
+        "tokenizer/peak_memory": figure(
             done.peak_bytes / 1e9,
             "GB",
             limit=_MOST_GIGABYTES_OF_MEMORY,

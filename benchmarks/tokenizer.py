@@ -7,7 +7,7 @@ from benchmarks.figures import Figures
 from benchmarks.large_extension import large_extension_figures
 from benchmarks.learning import learning_figures
 
-_GIGABYTES = 0.02
+_GIGABYTES = 0.01
 
 
 def measure(gigabytes: float = _GIGABYTES) -> Figures:
