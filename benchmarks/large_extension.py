@@ -46,6 +46,7 @@ def large_extension_figures(gigabytes: float) -> Figures:
             1000 * done.seconds / megabytes,
             "s",
             gigabytes=megabytes / 1000,
+            of_processor=1000 * done.processor_s / megabytes,
             mecab_alone_by_two=1000 * analysis / megabytes / _PROCESSES,
             **({"limit": _SECONDS_PER_GIGABYTE} if telling else {}),
         ),
