@@ -41,19 +41,8 @@ def tokenise(run: Run) -> Artifact:
     folder = plan.upstream["tokenizer"] / "hf"
     form = DocumentFormat.from_folder(folder, run.pretrain.end_of_document)
     # First, so that files that cannot be used are refused before hours of work.
-    prefixes = token_sources(run)
-    makers = [folder, Base.of_tokenizer(run).folder_without_weights()] if prefixes else []
-    brought = {
-        source: cut(source, Path(prefix), form.tokenizer.size, form.end, tokenizers=makers)
-        for source, prefix in prefixes.items()
-    }
-    results = _tokenise_texts(run, builder, Artifact.open(plan.upstream["corpus"]), folder)
-    for source, shards in brought.items():
-        made = run_phase(builder, "read", read_shard, shards, run.corpus.workers)
-        _list_inputs(builder, source, Path(prefixes[source]), list(made.values()))
-        _warn(source, list(made.values()))
-        _refuse_foreign(run, source, folder, list(made.values()))
-        results |= made
+    brought = _read_brought(run, builder, folder, form)
+    results = {**_tokenise_texts(run, builder, Artifact.open(plan.upstream["corpus"]), folder), **brought}
     sources: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for shard, result in results.items():
         for name in ("documents", "tokens"):
@@ -61,11 +50,29 @@ def tokenise(run: Run) -> Artifact:
     counts = {"vocabulary": form.tokenizer.size, "end": form.end, "sources": sources, "shards": results}
     if brought:
         counts["brought"] = {
-            source: {"prefix": prefix, "bytes": sizes(Path(prefix))} for source, prefix in prefixes.items()
+            source: {"prefix": prefix, "bytes": sizes(Path(prefix))} for source, prefix in token_sources(run).items()
         }
     artifact = builder.finish(counts)
     _log.info("%d tokens; %s", sum(one["tokens"] for one in sources.values()), artifact.dir)
     return artifact
+
+
+def _read_brought(run: Run, builder: Builder, folder: Path, form: DocumentFormat) -> dict[str, Any]:
+    prefixes = {source: Path(prefix) for source, prefix in token_sources(run).items()}
+    makers = [folder, Base.of_tokenizer(run).folder_without_weights()] if prefixes else []
+    shards = {
+        source: cut(source, prefix, form.tokenizer.size, form.end, tokenizers=makers)
+        for source, prefix in prefixes.items()
+    }
+    results: dict[str, Any] = {}
+    for source, of_source in shards.items():
+        read = run_phase(builder, "read", read_shard, of_source, run.corpus.workers)
+        made = list(read.values())
+        _list_inputs(builder, source, prefixes[source], made)
+        _warn(source, made)
+        _refuse_foreign(run, source, folder, made)
+        results |= read
+    return results
 
 
 def _tokenise_texts(run: Run, builder: Builder, corpus: Artifact, folder: Path) -> dict[str, Any]:

@@ -102,7 +102,7 @@ def test_foreign_tokens_are_refused_before_training_and_may_be_accepted(
     prefix = written(tmp_path, [[(number * 7 + 11 * k) % 300 + 3 for k in range(80)] for number in range(10)])
     words = (
         f"pretrain.token_sources={{mine: {prefix}}}",
-        "pretrain.stages={all: {tokens: 3072, mixture: {mine: 1}}}",
+        "pretrain.stages={all: {tokens: 3072, mixture: {mine: 1, inhouse: 1}}}",
     )
     run = packed(*words)
     for made in (tokens_dir(run), run.run.dir / "packed"):
@@ -115,7 +115,7 @@ def test_foreign_tokens_are_refused_before_training_and_may_be_accepted(
         f"tokenise the documents anew with {run.run.dir}/tokenizer/hf, or set pretrain.foreign_tokens to accept if "
         "these tokens were cut in another way on purpose"
     )
-    assert not (tokens_dir(run) / "manifest.json").exists()
+    assert not [*tokens_dir(run).glob("*.bin"), *tokens_dir(run).glob("manifest.json")]
     with caplog.at_level(logging.WARNING):
         pack_tokens(packed(*words, "pretrain.foreign_tokens=accept"))
     assert "accepted, because pretrain.foreign_tokens says so" in caplog.text
