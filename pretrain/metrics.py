@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -89,10 +90,17 @@ class Metrics:
             if self.failed is None:
                 raise
 
+    def _hear(self, of_thread: threading.ExceptHookArgs) -> None:
+        """What a thread raised; TensorBoard's raises it again where it is called next, and `failed` tells it."""
+        if not (isinstance(of_thread.exc_value, OSError) and type(of_thread.thread).__name__ == "_AsyncWriterThread"):
+            self._hook(of_thread)
+
     def __enter__(self) -> Metrics:
+        self._hook, threading.excepthook = threading.excepthook, self._hear
         return self
 
     def __exit__(self, *_: object) -> None:
+        threading.excepthook = self._hook
         for one in (self._metrics, self._speed, self._samples, self._board):
             # Every line was brought out when it was written; what is left is what the disk has refused already.
             with suppress(OSError):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -52,6 +54,20 @@ def test_a_kill_while_it_begins_loses_no_line(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(KeyboardInterrupt):
         Metrics(tmp_path, tmp_path / "boards", 1)
     assert (tmp_path / METRICS).read_bytes() == whole
+
+
+def test_a_disk_that_takes_no_more_curves_is_told_without_a_traceback_of_tensorboards_thread(
+    tmp_path: Path, disk: Callable[[str], Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    boards = disk("64k") / "boards"
+    before = threading.excepthook
+    with Metrics(tmp_path, boards, 0) as metrics:
+        for number in range(2000):
+            metrics.mark("note", "." * 1000, number)
+        metrics.sync()
+        assert str(metrics.failed).startswith(f"{boards}: no space left on the device; free some and")
+    assert threading.excepthook == before
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_times_are_in_a_file_of_their_own_that_goes_back_likewise(tmp_path: Path) -> None:
