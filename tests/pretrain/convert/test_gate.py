@@ -149,6 +149,10 @@ def test_the_command_asks_the_gate_unless_it_is_told_not_to(
     assert main([*command, "--out", str(tmp_path / "a"), "--gate-texts", str(texts)]) == 0
     report = json.loads(capsys.readouterr().out)
     assert (report["gate"]["texts"], report["gate"]["failures"], report["gate"]["greedy"]["prompts"]) == (2, [], 3)
+    assert report["tensors"] == len(load_file(tmp_path / "a" / "model.safetensors"))
+    assert report["bytes"] == sum(map(len, files(tmp_path / "a").values()))
+    assert report["seconds"] > 0
+    assert report["peak_memory_bytes"] > report["peak_memory_above_start_bytes"] >= 0
     assert main([*command, "--out", str(tmp_path / "b"), "--no-gate"]) == 0
     said = capsys.readouterr()
     assert json.loads(said.out)["gate"] is None
