@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 _OBJECTS_BYTES = 100_000_000
 """Memory for what tasks give each other, which is little: they leave files."""
-_TO_BEGIN_S, _TO_END_S, _LOOKS_EVERY_S = 300, 60, 1.0
+_TO_BEGIN_S, _TO_END_S, _LOOKS_EVERY_S = 300, 10, 1.0
 _GONE_AFTER_LOOKS = 3
 
 
@@ -99,12 +99,15 @@ def _ray_node(address: str, options: list[str]) -> Iterator[subprocess.Popen[byt
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()  # it ends what it has started
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(_TO_END_S)
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    """Nothing is left of it, also where this is interrupted."""
+    try:
+        process.terminate()  # it ends what it has started
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_TO_END_S)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def _last_line(log: Path) -> str:
