@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -26,6 +27,7 @@ from corpus.dedup.files import deduplicate_files
 from corpus.kernels.shingles import SHINGLE, signatures
 
 _MEGABYTES, _PEER_MEGABYTES, _VALUES = 50, 5, 256
+_BANDS_AND_ROWS = 32, 8
 
 
 def measure() -> Figures:
@@ -97,6 +99,22 @@ def _peers() -> dict[str, Callable[[list[str]], object]]:
                 MinHash(num_perm=_VALUES).update_batch([gram.encode() for gram in _grams(text)])
 
         found["datasketch"] = datasketch
+    if find_spec("datatrove") is not None:
+        minhash, words, hashing = (
+            import_module(f"datatrove.{name}")
+            for name in ("pipeline.dedup.minhash", "utils.word_tokenizers", "utils.hashing")
+        )
+        # Its own words of Japanese need another program and several times as long; of characters, as the others.
+        config = minhash.MinhashConfig(SHINGLE, *_BANDS_AND_ROWS)
+        step = minhash.MinhashDedupSignature(".", config, language=words.WhitespaceTokenizer())
+        hash_of = hashing.create_hash_func(config.hash_config)
+
+        def datatrove(texts: list[str]) -> None:
+            for text in texts:
+                hashes = [hash_of(gram.encode()) for gram in _grams(text)]
+                step.get_signature(np.array(hashes, np.uint64).reshape(-1, 1))
+
+        found["datatrove"] = datatrove
     return found
 
 
