@@ -106,9 +106,9 @@ def decide_bucket(paths: Sequence[Path], bucket: int, settings: Dedup, fixed: in
     return pa.table(columns, schema=FOUND).filter(pa.array(said))
 
 
-def _texts(paths: Iterable[Path], bucket: int) -> Iterator[str | None]:
+def _texts(paths: Iterable[Path], bucket: int) -> Iterator[bytes | None]:
     for path in paths:
-        yield from _batch(path, bucket, ["text"]).column("text").to_pylist()
+        yield from _batch(path, bucket, ["text"]).column("text").cast(pa.large_binary()).to_pylist()
 
 
 def _batch(path: Path, bucket: int, columns: Sequence[str]) -> pa.RecordBatch:

@@ -39,7 +39,7 @@ class Verdict:
 def deduplicate(
     content_N: Sequence[bytes | None],
     signature_NK: UInt32,
-    texts: Iterable[str | None],
+    texts: Iterable[bytes | None],
     settings: Dedup,
     fixed: int = 0,
 ) -> Verdict:
@@ -47,7 +47,7 @@ def deduplicate(
 
     Args:
         content_N: a digest of each text; none where only the signature is known.
-        texts: the text of each row; none where only the signature is known. Read once, in order, and only those of
+        texts: the UTF-8 of each row; none where only the signature is known. Read once, in order, and only those of
             kept documents that share a band are remembered, as shingles.
         fixed: so many rows, the first, stay in any case: an existing corpus.
     """
@@ -102,7 +102,7 @@ class _Kept:
         return bool((self._signature_NK[kept] == self._signature_NK[row]).mean() >= self._least)
 
 
-def _survivors(kept: _Kept, texts: Iterable[str | None], groups: Sequence[Int64], rows: int, fixed: int) -> Int64:
+def _survivors(kept: _Kept, texts: Iterable[bytes | None], groups: Sequence[Int64], rows: int, fixed: int) -> Int64:
     survivor_N = np.full(rows, STAYS, np.int64)
     groups_by_row: dict[int, list[int]] = defaultdict(list)
     for number, group in enumerate(groups):

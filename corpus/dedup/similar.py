@@ -8,23 +8,23 @@ from functools import cached_property
 from corpus.kernels.shingles import jaccard, shingles_of
 from corpus.kernels.utf8 import UInt64
 
-_SPACE = re.compile(r"[ \t\n\u3000]")
+_SPACE = re.compile("[ \t\n]|\u3000".encode())
 
 
 class Shingles:
     """The character 5-grams of a text, without its spaces and newlines, and with them when asked for."""
 
-    def __init__(self, text: str) -> None:
-        self.without = shingles_of(text)
+    def __init__(self, utf8: bytes) -> None:
+        self.without = shingles_of(utf8)
         # The text is kept only where the other form differs, and until that is needed.
-        self._text = text if _SPACE.search(text) else None
+        self._utf8 = utf8 if _SPACE.search(utf8) else None
 
     @cached_property
     def with_spaces(self) -> UInt64:
         """The set that counts spaces and newlines as characters."""
-        if self._text is None:
+        if self._utf8 is None:
             return self.without
-        return shingles_of(self._text, spaces=True)
+        return shingles_of(self._utf8, spaces=True)
 
 
 def similar(one: Shingles, other: Shingles, threshold: float) -> bool:

@@ -112,22 +112,36 @@ def signatures(offsets_N1: Int64, utf8: Bytes, values: int) -> UInt32:
     return signature_NK
 
 
-def shingles_of(text: str, *, spaces: bool = False) -> UInt64:
+def shingles_of(text: str | bytes, *, spaces: bool = False) -> UInt64:
     """The set of a text's shingles.
 
     Args:
+        text: or its UTF-8, where that is at hand.
         spaces: whether spaces and newlines count as characters; in signatures they do not.
     Returns:
         uint64, (S,), sorted, each once.
     """
-    utf8 = np.frombuffer(text.encode(), np.uint8)
+    utf8 = np.frombuffer(text.encode() if isinstance(text, str) else text, np.uint8)
     out = np.empty(max(len(text), 1), np.uint64)
     found = out[: _shingles_into(utf8, 0, utf8.size, spaces, out)]
     # Not np.unique: it hashes first, and took four times as long.
     found.sort()
-    first = np.ones(found.size, np.bool_)
-    np.not_equal(found[1:], found[:-1], out=first[1:])
-    return found[first]
+    return found[: _each_once(found)].copy()
+
+
+@kernel
+def _each_once(sorted_S: UInt64) -> int:
+    """Move the different ones of some sorted hashes to the front; gives how many there are."""
+    if sorted_S.size == 0:
+        return 0
+    different, last = 1, sorted_S[0]
+    for k in range(1, sorted_S.size):
+        value = sorted_S[k]
+        # Written each time, and overwritten unless it is new: a branch that nobody can foresee costs more.
+        sorted_S[different] = value
+        different += value != last
+        last = value
+    return different
 
 
 @kernel

@@ -37,7 +37,7 @@ def verdict_of(texts: Sequence[str], settings: Dedup = SETTINGS) -> Verdict:
     """Decide on texts in the order of preference."""
     signature_NK = signatures(*utf8_of(pa.array(texts, pa.large_string())), settings.bands * settings.rows)
     content = [hashlib.sha256(text.encode()).digest() for text in texts]
-    return deduplicate(content, signature_NK, texts, settings)
+    return deduplicate(content, signature_NK, [text.encode() for text in texts], settings)
 
 
 def kept(verdict: Verdict) -> list[int]:
@@ -157,7 +157,7 @@ def test_the_order_of_the_groups_does_not_matter(edits: list[tuple[int, int, int
     survivors = []
     for _ in range(2):
         nothing = _Kept([None] * len(texts), signature_NK, 0.8)
-        survivors.append(_survivors(nothing, texts, groups, len(texts), 0).tolist())
+        survivors.append(_survivors(nothing, [text.encode() for text in texts], groups, len(texts), 0).tolist())
         random.shuffle(groups)
     assert survivors[0] == survivors[1]
 
@@ -165,7 +165,7 @@ def test_the_order_of_the_groups_does_not_matter(edits: list[tuple[int, int, int
 def test_an_existing_corpus_loses_nothing_and_takes_what_resembles_it_by_signature() -> None:
     texts = [A, A, random_text(1), B, random_text(2)]
     signature_NK = signatures(*utf8_of(pa.array(texts, pa.large_string())), 256)
-    known = [None, None, None, B, random_text(2)]
+    known = [None, None, None, B.encode(), random_text(2).encode()]
     verdict = deduplicate([None] * 5, signature_NK, known, SETTINGS, fixed=3)
     assert verdict.near_N.tolist() == [STAYS, STAYS, STAYS, 0, STAYS]
 
