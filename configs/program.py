@@ -23,6 +23,9 @@ def run_program(name: str, module: str) -> NoReturn:
     end = _End()
     # Registered first, so that it runs last.
     atexit.register(end.leave)
+    # numpy's BLAS begins threads when it is imported, and nothing here multiplies by it: the workers of a stage are
+    # copies of their program only where that has one thread (corpus/workers.py).
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         with interruptible():
             main, verbs = import_module("configs.cli").main, import_module(module).verbs

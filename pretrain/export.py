@@ -166,8 +166,8 @@ def _write_rest(builder: Builder, base: Path, tokenizer: Path, config: dict[str,
     if generation.exists():
         with builder.file(f"{HF}/{generation.name}") as out:
             out.write(generation.read_bytes())
-    for path in sorted(tokenizer.iterdir()):
-        with builder.file(f"{HF}/{path.name}") as out:
+    for path in sorted(path for path in tokenizer.rglob("*") if path.is_file()):
+        with builder.file(f"{HF}/{path.relative_to(tokenizer)}") as out:
             out.write(path.read_bytes())
 
 

@@ -28,12 +28,13 @@ _TOKENIZER = (
     "special_tokens_map.json",
     "added_tokens.json",
     "chat_template.*",
+    "additional_chat_templates/*.jinja",
     "vocab.*",
     "merges.txt",
     "*.model",
 )
-# Other programs' copies of the same weights lie in folders, such as original/ or onnx/.
-_NOT_IN_FOLDERS = "*/*"
+# Other programs' copies lie in folders, such as original/ or onnx/; in a pattern * takes / too.
+_NOT_IN_FOLDERS = ("*/*.model", "tokenizer*/*")
 _WEIGHTS = (".bin", ".pt", ".pth", ".gguf", ".safetensors")
 
 
@@ -175,14 +176,16 @@ class Base:
             return None
         return {file.path for file in files if "/" not in file.path}
 
-    def _fetch(self, commit: str, patterns: Sequence[str], never: str | None = None) -> Path:
+    def _fetch(self, commit: str, patterns: Sequence[str], never: Sequence[str] = ()) -> Path:
         from huggingface_hub import snapshot_download
         from huggingface_hub.utils.tqdm import disable_progress_bars
 
         if not sys.stderr.isatty():
             disable_progress_bars()
         with explained(self._hub):
-            folder = snapshot_download(self.name, revision=commit, allow_patterns=list(patterns), ignore_patterns=never)
+            folder = snapshot_download(
+                self.name, revision=commit, allow_patterns=list(patterns), ignore_patterns=list(never)
+            )
         return Path(folder)
 
 

@@ -31,9 +31,9 @@ def extend_with_terms(
     needed = len(terms.extension.tokens)
     if needed > budget:
         raise UserError(
-            f"tokenizer.terms: {len(terms.taken):,} terms and what they are joined from need {needed:,} new tokens, "
-            f"more than the {budget:,} of tokenizer.add (of tokenizer.auto.most with auto); raise that, or leave rare "
-            "terms out by terms_min_count or found_words"
+            f"tokenizer.add: {len(terms.taken):,} terms, of lists and found, and what they are joined from need "
+            f"{needed:,} new tokens, more than the {budget:,} of tokenizer.add (of tokenizer.auto.most with auto); "
+            "raise that, or leave rare terms out by terms_min_count or found_words"
         )
     words = extend(with_terms(base, terms.extension), units, budget - needed, min_count)
     return following(base, terms.extension, words)

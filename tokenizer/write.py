@@ -17,6 +17,7 @@ _FILES = (
     "added_tokens.json",
     "chat_template.jinja",
     "chat_template.json",
+    "additional_chat_templates/*.jinja",
 )
 # transformers' classes for single families rebuild the pre-tokeniser from their own idea of it (its issue 45488);
 # this one takes tokenizer.json as it stands.
@@ -33,10 +34,9 @@ def copy_tokenizer_files(builder: Builder, base: Path, extended: Extendable) -> 
     settings = base / "tokenizer_config.json"
     with builder.file("hf/tokenizer_config.json") as out:
         out.write(_config(read_json(settings) if settings.exists() else dict(extended.settings)))
-    for path in (base / name for name in _FILES):
-        if path.exists():
-            with builder.file(f"hf/{path.name}") as out:
-                out.write(path.read_bytes())
+    for path in sorted(path for pattern in _FILES for path in base.glob(pattern)):
+        with builder.file(f"hf/{path.relative_to(base)}") as out:
+            out.write(path.read_bytes())
 
 
 def _config(config: dict[str, Any]) -> bytes:

@@ -41,3 +41,23 @@ def test_only_a_process_of_one_thread_copies_what_it_has_loaded(tmp_path: Path, 
     environment = {**os.environ, "PYTHONPATH": f"{REPOSITORY}:{tmp_path}"}
     told = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
     assert told == f"[('a', {loaded}), ('b', {loaded})]\n"
+
+
+COMMAND_LINE = """
+from contextlib import suppress
+from configs.program import run_program
+with suppress(SystemExit):
+    run_program("python -m corpus", "corpus.cli")
+import corpus.build
+from corpus.workers import _is_alone
+print(_is_alone())
+"""
+
+
+@pytest.mark.slow
+def test_a_command_line_has_one_thread_when_it_begins(tmp_path: Path) -> None:
+    by_default = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    command = [sys.executable, "-c", COMMAND_LINE, "build", "--help"]
+    environment = {**by_default, "PYTHONPATH": str(REPOSITORY)}
+    told = subprocess.run(command, env=environment, cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+    assert told.endswith("\nTrue\n")

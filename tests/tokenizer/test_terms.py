@@ -89,7 +89,7 @@ def test_terms_that_need_more_tokens_than_asked_for_are_an_error(files: Path, ba
     settings = Tokenizer(add=5, terms=(str(files / "terms.txt"),), terms_min_count=10)
     with pytest.raises(
         UserError,
-        match=r"tokenizer\.terms: 2 terms and what they are joined from need \d+ new tokens, more than the 5 of",
+        match=r"tokenizer\.add: 2 terms, of lists and found, and what they .* need \d+ new tokens, more than the 5 of",
     ):
         extend_by_files(str(base_folder), [str(files / "texts.jsonl")], files / "out", settings, 1)
 

@@ -61,6 +61,7 @@ def base_files(root: Path) -> dict[str, bytes]:
     copies = ("consolidated.safetensors", "model.fp16.safetensors", "onnx/model.safetensors", "base-q4.gguf")
     files |= dict.fromkeys(copies, weights)
     files |= {"pytorch_model.bin": b"\x80", "original/consolidated.00.pth": b"\x80", "original/params.json": b"{}"}
+    files |= {"original/tokenizer.model": b"\x80", "additional_chat_templates/tool_use.jinja": b"{{ tools }}\n"}
     return {**files, "README.md": b"# Base\n", "modeling_base.py": b"raise SystemExit\n"}
 
 

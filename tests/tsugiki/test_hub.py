@@ -19,7 +19,14 @@ from transformers import LlamaForCausalLM
 from tests.tsugiki.conftest import REPOSITORY, made_by
 from tests.tsugiki.hub_place import TOKEN, Place, base_files, hub_place
 
-_NEEDED = {"config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
+_NEEDED = {
+    "config.json",
+    "generation_config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "tool_use.jinja",
+}
 _BY_NAME = ("pretrain.base=team/base", "corpus.sources.inhouse={dataset: team/texts, language: ja, license: MIT}")
 
 
@@ -38,7 +45,9 @@ from configs.schema.run import Run
 from tokenizer.base import Base
 base = Base.of_model(load(Path(sys.argv[1]), Run, [word for word in sys.argv[2:] if word != "--set"]))
 steps = (base.pin, base.folder_without_weights, base.folder)
-print(json.dumps([sorted(path.name for path in (step() or Path("/nowhere")).glob("*")) for step in steps]))
+def names(folder):
+    return sorted(path.name for path in (folder or Path("/nowhere")).rglob("*") if path.is_file())
+print(json.dumps([names(step()) for step in steps]))
 """
 
 
