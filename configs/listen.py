@@ -12,7 +12,8 @@ def bound_to(host: str, port: int) -> socket.socket | None:
 
     None where that cannot be told from here: a machine often knows itself, by its own name, as 127.0.1.1.
 
-    >>> bound_to("127.0.0.1", 0).getsockname()[0]
+    >>> with bound_to("127.0.0.1", 0) as bound:
+    ...     bound.getsockname()[0]
     '127.0.0.1'
     """
     with suppress(OSError):
