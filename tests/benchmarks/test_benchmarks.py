@@ -37,6 +37,7 @@ def test_a_benchmark_prints_figures_with_units_and_peers(name: str) -> None:
         assert all(value > 0 for value in figure["peers"].values())
 
 
+@pytest.mark.slow
 def test_an_extension_gains_japanese_and_nothing_else() -> None:
     figures = extension_figures(megabytes=1, new_tokens=200)
     gained = {name: one["value"] / one["peers"]["base"] for name, one in figures.items() if "chars_per" in name}
@@ -46,6 +47,7 @@ def test_an_extension_gains_japanese_and_nothing_else() -> None:
     assert figures["tokenizer/chars_per_token_en"]["value"] >= figures["tokenizer/chars_per_token_en"]["peers"]["base"]
 
 
+@pytest.mark.slow
 def test_a_size_that_there_is_not_is_told_with_those_that_there_are() -> None:
     command = [sys.executable, "-m", "benchmarks", "pretrain", "--sizes", "5B"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=REPOSITORY)
