@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import resource
 import shutil
 import statistics
 import subprocess
@@ -20,6 +19,7 @@ import zstandard
 from benchmarks.figures import Figures, cpu_seconds, figure
 from benchmarks.rules import retune_figures, rules_figures
 from benchmarks.text import japanese, other_kanji
+from benchmarks.watched import processor_s
 from configs.load import load
 from configs.schema.run import Run
 from corpus.build import build_corpus
@@ -113,18 +113,13 @@ def _parsed(path: Path) -> int:
 def _build(root: Path, workers: int, name: str) -> tuple[float, float]:
     """Seconds by the clock, and of processor time of the program and its processes."""
     sets = [f"run.dir={root}/{name}", f"corpus.workers={workers}"]
-    started, before = time.perf_counter(), _processor_s()
+    started, before = time.perf_counter(), processor_s()
     command = [sys.executable, "-m", "corpus", "build", str(root / "run.yaml"), *(f"--set={one}" for one in sets)]
     subprocess.run(command, check=True, capture_output=True)
-    took = time.perf_counter() - started, _processor_s() - before
+    took = time.perf_counter() - started, processor_s() - before
     shutil.rmtree(root / name)
     return took
 
 
 def _build_here(root: Path, name: str) -> None:
     build_corpus(load(root / "run.yaml", Run, [f"run.dir={root}/{name}", "corpus.workers=1"]))
-
-
-def _processor_s() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime

@@ -31,7 +31,7 @@ class Watched:
 
 def watch(command: Sequence[str]) -> Watched:
     """Run a command, and look at its processes until it ends."""
-    started, before, peak = time.perf_counter(), _processor_s(), 0
+    started, before, peak = time.perf_counter(), processor_s(), 0
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         with subprocess.Popen(command, stdout=out, stderr=err) as process:
             while process.poll() is None:
@@ -40,7 +40,7 @@ def watch(command: Sequence[str]) -> Watched:
         seconds = time.perf_counter() - started
         out.seek(0)
         err.seek(0)
-        return Watched(process.returncode, out.read(), err.read(), seconds, _processor_s() - before, peak)
+        return Watched(process.returncode, out.read(), err.read(), seconds, processor_s() - before, peak)
 
 
 def _bytes_of(pid: int) -> int:
@@ -52,6 +52,7 @@ def _bytes_of(pid: int) -> int:
     return total
 
 
-def _processor_s() -> float:
+def processor_s() -> float:
+    """Of all processes that this one began and that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
