@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from corpus.kernels.runs import begins_of_runs
 from corpus.kernels.shingles import UInt32
 from corpus.kernels.utf8 import Int64, UInt64
 
@@ -95,7 +96,7 @@ def links(blocks: Iterable[Records]) -> UInt32:
     hash_S, document_S = hash_R[shared], document_R[order[shared]]
     if hash_S.size == 0:
         return np.empty((0, 2), np.uint32)
-    begins = np.flatnonzero(np.insert(hash_S[1:] != hash_S[:-1], 0, True))
+    begins = begins_of_runs(hash_S)
     smallest = np.repeat(np.minimum.reduceat(document_S, begins), np.diff(np.append(begins, hash_S.size)))
     pairs = (smallest.astype(np.uint64) << np.uint64(32)) | document_S
     pairs = np.unique(pairs[smallest != document_S])

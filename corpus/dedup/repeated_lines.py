@@ -20,6 +20,7 @@ from configs.schema.dedup import RepeatedLines
 from corpus.batch import Batch, utf8_of, with_column, with_rows
 from corpus.kernels.lines import distinct_lines, hash_lines, hash_paragraphs
 from corpus.kernels.marks import Flags
+from corpus.kernels.runs import begins_of_runs
 from corpus.kernels.utf8 import Int64, UInt64
 from corpus.normalise.characters import tidy_space
 from corpus.tally import Tally
@@ -44,7 +45,7 @@ def merge_counts(parts: Iterable[LineCounts]) -> LineCounts:
     hashes, counts = (np.concatenate(one) for one in zip(*parts, strict=True))
     order = np.argsort(hashes)
     hashes = hashes[order]
-    begins = np.flatnonzero(np.append(True, hashes[1:] != hashes[:-1])[: hashes.size])
+    begins = begins_of_runs(hashes)
     return hashes[begins], np.add.reduceat(counts[order], begins)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from corpus.kernels.compile import kernel
+from corpus.kernels.runs import begins_of_runs
 from corpus.kernels.utf8 import Bytes, Int64, Number, UInt64, code_point, mixed
 
 Int32 = np.ndarray[Any, np.dtype[np.int32]]
@@ -151,7 +152,7 @@ def _filter(gram_G: UInt64) -> UInt64:
     one, low = np.uint64(1), np.uint64(63)
     bits_G = (one << (gram_G & low)) | (one << ((gram_G >> np.uint64(6)) & low))
     filter_W = np.zeros(1 << bits, np.uint64)
-    begins = np.flatnonzero(np.append(True, word_G[1:] != word_G[:-1])[: word_G.size])
+    begins = begins_of_runs(word_G)
     filter_W[word_G[begins]] = np.bitwise_or.reduceat(bits_G, begins) if begins.size else 0
     return filter_W
 
@@ -187,7 +188,7 @@ class Items:
         both = np.concatenate([np.empty(0, np.uint64), *grams_I])
         order = np.argsort(both, kind="stable")
         both = both[order]
-        begins = np.flatnonzero(np.append(True, both[1:] != both[:-1])[: both.size])
+        begins = begins_of_runs(both)
         gram_G = both[begins]
         # One to two n-grams a prefix, eight to sixteen bits of the filter an n-gram.
         bits = max(1, int(gram_G.size).bit_length() - 1)
